@@ -1,0 +1,214 @@
+"""Settings and limits: defaults < config.toml < environment < flags; every path in one place."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from platformdirs import PlatformDirs
+
+from assistant.errors import ConfigInvalid
+
+PREFIX = "NESTOR_"
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Every bound a request can meet, in one table. The README lists it."""
+
+    body_bytes: int = 1 << 20
+    """A request body, import apart."""
+    import_bytes: int = 64 << 20
+    """The body of an import."""
+    header_bytes: int = 16 << 10
+    """All request headers together."""
+    json_depth: int = 64
+    """Nested arrays and objects in a body."""
+    turn_chars: int = 32_000
+    """The text of one turn."""
+    memory_chars: int = 16_000
+    """The text of one memory."""
+    query_chars: int = 2_000
+    """A search."""
+    title_chars: int = 200
+    """A conversation's title, a speaker, a thread, a source's name."""
+    page_rows: int = 200
+    """Rows in one page of a list."""
+    search_rows: int = 100
+    """Results of one search."""
+    import_batch_rows: int = 500
+    """Memories in one transaction of an import."""
+    completion_messages: int = 512
+    """Messages in one chat completion."""
+    embed_inputs: int = 256
+    """Texts in one embeddings request."""
+    stop_strings: int = 8
+    """Stop strings in one request."""
+    queue_length: int = 16
+    """Requests waiting for the model; one more is refused with 429."""
+    finished_turns: int = 64
+    """Finished turns whose events stay in memory for a resume; older ones come from disk."""
+    frame_bytes: int = 64 << 20
+    """One message between the daemon and a child."""
+
+
+LIMITS = Limits()
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a user may set. Each field is a key of config.toml and `NESTOR_<FIELD>` in the environment."""
+
+    port: Port = 7717
+    """TCP port on 127.0.0.1 and ::1. 0 takes any free one."""
+    model: str = "starter"
+    """Catalogue id, path to a .gguf file, or `fake`."""
+    family: str = ""
+    """Chat template of a model given by path: chatml, llama3, gemma, mistral or phi. Empty: from the file."""
+    context: Count = 0
+    """Tokens of context. 0: the catalogue's choice, within what the model was trained on."""
+    threads: Count = 0
+    """Threads of the model. 0: physical cores minus one, at least one; all of two."""
+    gpu_layers: Annotated[int, msgspec.Meta(ge=-1)] = -1
+    """Layers on the GPU. -1: as many as fit."""
+    embedder: str = "e5"
+    """`e5` (built in, multilingual) or `st:<folder or hub model>` for sentence-transformers."""
+    key_store: Literal["auto", "keyring", "file"] = "auto"
+    """Where the database key lives. auto: the OS keyring where there is one, else a 0600 file."""
+    idle_unload_s: Seconds = 1800.0
+    """Seconds without a request until the model leaves memory. 0: never."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """What the log file keeps. INFO and above hold no personal content."""
+
+
+class Paths(msgspec.Struct, frozen=True):
+    """Where everything lies."""
+
+    config: Path
+    data: Path
+    state: Path
+    cache: Path
+    models: Path
+
+    @property
+    def config_file(self) -> Path:
+        """The user's settings."""
+        return self.config / "config.toml"
+
+    @property
+    def token(self) -> Path:
+        """The owner's token, 0600."""
+        return self.config / "token"
+
+    @property
+    def key(self) -> Path:
+        """The database key where no keyring is, 0600."""
+        return self.config / "database.key"
+
+    @property
+    def database(self) -> Path:
+        """The memory."""
+        return self.data / "memory.db"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one daemon of this data directory; has its pid and port."""
+        return self.data / "daemon.lock"
+
+    @property
+    def log(self) -> Path:
+        """The daemon's log, rotated."""
+        return self.state / "daemon.log"
+
+    @property
+    def engine_memory(self) -> Path:
+        """Which engine settings worked, per machine, model and library version."""
+        return self.state / "engine.json"
+
+    def make(self) -> None:
+        """Create the folders, private to this user."""
+        for folder in (self.config, self.data, self.state, self.cache, self.models):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def load_paths(environ: Mapping[str, str] = os.environ) -> Paths:
+    """Where everything lies: `NESTOR_HOME` puts all under one folder, `NESTOR_MODELS` names the models."""
+    home = environ.get("NESTOR_HOME", "")
+    if home:
+        base = Path(home).expanduser().absolute()
+        config, data, state, cache = (base / n for n in ("config", "data", "state", "cache"))
+    else:
+        dirs = PlatformDirs("nestor", appauthor=False)
+        config, data = Path(dirs.user_config_dir), Path(dirs.user_data_dir)
+        state, cache = Path(dirs.user_state_dir), Path(dirs.user_cache_dir)
+    models = environ.get("NESTOR_MODELS", "")
+    folder = Path(models).expanduser().absolute() if models else data / "models"
+    return Paths(config=config, data=data, state=state, cache=cache, models=folder)
+
+
+def load_settings(
+    paths: Paths,
+    environ: Mapping[str, str] = os.environ,
+    flags: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Merge defaults, config.toml, `NESTOR_*` and flags (None means not given).
+
+    Raises ConfigInvalid, naming the setting and where it came from.
+    """
+    merged: dict[str, Any] = {}
+    for origin, values in (
+        ("config.toml", read_config(paths)),
+        ("the environment", _from_environment(environ)),
+        ("the command line", {k: v for k, v in (flags or {}).items() if v is not None}),
+    ):
+        merged |= values
+        try:
+            msgspec.convert(merged, Settings, strict=False)
+        except msgspec.ValidationError as exc:
+            raise ConfigInvalid(f"A setting from {origin} cannot be used: {exc}.") from exc
+    return msgspec.convert(merged, Settings, strict=False)
+
+
+def read_config(paths: Paths) -> dict[str, Any]:
+    """What config.toml says; empty if there is none. Raises ConfigInvalid if it is not TOML."""
+    try:
+        return tomllib.loads(paths.config_file.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ConfigInvalid(f"config.toml cannot be read: {exc}.") from exc
+
+
+def write_setting(paths: Paths, name: str, value: Any) -> None:
+    """Set one key of config.toml and keep the others. Raises ConfigInvalid before anything is written."""
+    import tomli_w
+
+    values = read_config(paths) | {name: value}
+    try:
+        msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as exc:
+        raise ConfigInvalid(f"The setting {name} cannot be used: {exc}.") from exc
+    write_private(paths.config_file, tomli_w.dumps(values).encode())
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Replace a file at once, readable by this user alone; a crash leaves the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    names = Settings.__struct_fields__
+    return {n: environ[PREFIX + n.upper()] for n in names if environ.get(PREFIX + n.upper())}

@@ -1,0 +1,447 @@
+"""The error tree. Every error a user can meet has a stable `code`, an HTTP status and a hint.
+
+    AssistantError             ours
+      InvalidInput               what was sent cannot be used
+        InvalidJson                the body is not strict JSON
+        EmptyText                  there is no text in it
+        TextTooLong                one field is over its limit
+        BodyTooLarge               the whole body is over its limit
+        UnsupportedMedia           the Content-Type is not one we read
+        UnsupportedParameter       a known parameter with a value we cannot honour
+        ContextOverflow            the prompt does not fit into the model's context
+      Refused                    who asks may not
+        Unauthorized               no token, or not one of ours
+        ForeignHost                the Host header names another machine
+        ForeignOrigin              a web page of another site asks
+      NotFound                   the thing named is not there
+        RouteNotFound  MethodNotAllowed  MemoryNotFound  ConversationNotFound
+        TurnNotFound  ModelNotFound
+      Conflict                   not in this state
+        TurnRunning                this conversation is still answering
+        ModelMissing               the model is known, but not on this machine
+        ModelInUse                 the model is the one being used
+        AlreadyRunning             another daemon holds this data directory
+        MemoryClosed               the memory was superseded; only its history remains
+      EngineError                the model could not answer
+        EngineBusy                 the queue is full; try again
+        EngineCrashed              the engine process died
+        EngineUnloadable           the model could not be loaded, whatever was tried
+        FamilyUnknown              no chat template is known for this model
+        ModelInvalid               the model file is damaged or not a GGUF
+        Stopped                    cancelled, or the daemon stopped
+      EmbedderError              no vectors can be had now
+      DownloadError              a model could not be fetched
+        HashMismatch               the bytes are not the ones the catalogue names
+        DiskFull                   there is no room for it
+      StoreError                 the database could not be used
+        KeyMissing                 the database is there, its key is not
+        KeyWrong                   the key does not open the database
+      ConfigInvalid              config.toml or the environment has a value we cannot use
+      ChildCrashed               a child process died (translated by whoever owns the child)
+      Unreachable                a client could not reach the daemon
+      Internal                   a fault of ours; the log has the details
+
+Messages and hints are shown to people: they never carry a secret, a path or the user's text.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class AssistantError(Exception):
+    """Something a user can be told. `message` says what happened, `hint` what to do next."""
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    default: ClassVar[str] = "Something went wrong inside Nestor."
+    advice: ClassVar[str] = "Run `nestor doctor`; the log has the details."
+
+    def __init__(
+        self, message: str = "", hint: str = "", *, retry_after_s: float | None = None
+    ) -> None:
+        self.message = message or self.default
+        self.hint = hint or self.advice
+        self.retry_after_s = retry_after_s
+        super().__init__(self.message)
+
+
+class Internal(AssistantError):
+    """A fault of ours."""
+
+
+class InvalidInput(AssistantError):
+    """What was sent cannot be used."""
+
+    code = "invalid_input"
+    status = 422
+    default = "The request has a field that cannot be used."
+    advice = "See /openapi.json for the fields and their limits."
+
+
+class InvalidJson(InvalidInput):
+    """The body is not strict JSON: syntax, NaN, a lone surrogate, bad UTF-8, or nested too deep."""
+
+    code = "invalid_json"
+    status = 400
+    default = "The body is not valid JSON."
+    advice = "Send UTF-8 JSON without NaN, Infinity or lone surrogates."
+
+
+class EmptyText(InvalidInput):
+    """There is no text."""
+
+    code = "empty_text"
+    default = "The text is empty."
+    advice = "Send at least one visible character."
+
+
+class TextTooLong(InvalidInput):
+    """One field is over its limit."""
+
+    code = "text_too_long"
+    status = 413
+    default = "The text is too long."
+    advice = "Send it in smaller pieces, or import it as a file."
+
+
+class BodyTooLarge(InvalidInput):
+    """The whole body is over its limit."""
+
+    code = "body_too_large"
+    status = 413
+    default = "The request body is too large."
+    advice = "Send it in smaller pieces."
+
+
+class UnsupportedMedia(InvalidInput):
+    """The Content-Type is not one this route reads."""
+
+    code = "unsupported_media_type"
+    status = 415
+    default = "This Content-Type cannot be read here."
+    advice = "Send application/json."
+
+
+class UnsupportedParameter(InvalidInput):
+    """A known parameter with a value we cannot honour; refused rather than ignored."""
+
+    code = "unsupported_parameter"
+    status = 400
+    default = "A parameter has a value this version cannot honour."
+    advice = "Leave the parameter out."
+
+
+class ContextOverflow(InvalidInput):
+    """The prompt does not fit into the model's context."""
+
+    code = "context_overflow"
+    status = 413
+    default = "The prompt is longer than the model can read."
+    advice = "Send less text, start a new conversation, or use a model with a larger context."
+
+
+class Refused(AssistantError):
+    """Who asks may not."""
+
+    code = "refused"
+    status = 403
+    default = "This request is not allowed."
+    advice = "Ask from one of your own devices."
+
+
+class Unauthorized(Refused):
+    """No token, or not one of ours. One answer for every cause, so that nothing can be learnt."""
+
+    code = "unauthorized"
+    status = 401
+    default = "A valid token is needed."
+    advice = "Send `Authorization: Bearer <token>`; `nestor token` prints yours."
+
+
+class ForeignHost(Refused):
+    """The Host header names another machine: DNS rebinding, or a proxy nobody configured."""
+
+    code = "foreign_host"
+    status = 403
+    default = "The Host header does not name this daemon."
+    advice = "Use http://127.0.0.1:<port> or http://localhost:<port>."
+
+
+class ForeignOrigin(Refused):
+    """A web page of another site asks."""
+
+    code = "foreign_origin"
+    status = 403
+    default = "Web pages of other sites may not talk to Nestor."
+    advice = "Use a program of yours with a token, or Nestor's own page."
+
+
+class NotFound(AssistantError):
+    """The thing named is not there."""
+
+    code = "not_found"
+    status = 404
+    default = "There is nothing by that name."
+    advice = "List what there is, then try again."
+
+
+class RouteNotFound(NotFound):
+    """No such address."""
+
+    code = "route_not_found"
+    default = "There is no such address."
+    advice = "GET /openapi.json (with your token) lists the addresses."
+
+
+class MethodNotAllowed(NotFound):
+    """The address is there, the method is not."""
+
+    code = "method_not_allowed"
+    status = 405
+    default = "This address does not take that method."
+    advice = "GET /openapi.json (with your token) lists the methods."
+
+
+class MemoryNotFound(NotFound):
+    """The memory is gone, or never was."""
+
+    code = "memory_not_found"
+    default = "There is no memory with that id."
+    advice = "GET /api/v1/memories lists them."
+
+
+class ConversationNotFound(NotFound):
+    """The conversation is gone, or never was."""
+
+    code = "conversation_not_found"
+    default = "There is no conversation with that id."
+    advice = "GET /api/v1/conversations lists them."
+
+
+class TurnNotFound(NotFound):
+    """The turn is gone, or never was."""
+
+    code = "turn_not_found"
+    default = "There is no turn with that id."
+    advice = "GET /api/v1/conversations/{id} lists a conversation's turns."
+
+
+class ModelNotFound(NotFound):
+    """The catalogue does not know this id and it is no file."""
+
+    code = "model_not_found"
+    default = "There is no model by that name."
+    advice = "`nestor models list` shows what there is; a path to a .gguf file works too."
+
+
+class Conflict(AssistantError):
+    """Not in this state."""
+
+    code = "conflict"
+    status = 409
+    default = "That cannot be done in this state."
+    advice = "Look at `nestor status`, then try again."
+
+
+class TurnRunning(Conflict):
+    """This conversation is still answering."""
+
+    code = "turn_running"
+    default = "This conversation is still answering."
+    advice = "Wait for it, or cancel it with DELETE /api/v1/turns/{id}."
+
+
+class ModelMissing(Conflict):
+    """The model is known, but its file is not on this machine."""
+
+    code = "model_missing"
+    default = "The model is not on this machine yet."
+    advice = "Fetch it with `nestor models pull <id>`."
+
+
+class ModelInUse(Conflict):
+    """The model is the one being used."""
+
+    code = "model_in_use"
+    default = "This model is in use."
+    advice = "Choose another one first: `nestor models use <id>`."
+
+
+class AlreadyRunning(Conflict):
+    """Another daemon holds this data directory."""
+
+    code = "already_running"
+    default = "Nestor is already running here."
+    advice = "`nestor status` shows it, `nestor down` stops it."
+
+
+class MemoryClosed(Conflict):
+    """The memory was superseded; only its history remains."""
+
+    code = "memory_closed"
+    default = "This memory was replaced by a newer one."
+    advice = "Its history names the one that holds now; change that."
+
+
+class EngineError(AssistantError):
+    """The model could not answer."""
+
+    code = "engine_error"
+    status = 503
+    default = "The model could not answer."
+    advice = "Try again; `nestor doctor` says what is wrong if it stays so."
+
+
+class EngineBusy(EngineError):
+    """The queue is full."""
+
+    code = "engine_busy"
+    status = 429
+    default = "Too many requests are waiting for the model."
+    advice = "Try again in a few seconds."
+
+
+class EngineCrashed(EngineError):
+    """The engine process died; it is started again for the next request."""
+
+    code = "engine_crashed"
+    default = "The model's process died while it answered."
+    advice = "Ask again: it is being restarted, and nothing you said is lost."
+
+
+class EngineUnloadable(EngineError):
+    """The model could not be loaded, whatever settings were tried."""
+
+    code = "engine_unloadable"
+    default = "The model could not be loaded on this machine."
+    advice = "`nestor models verify` checks the file; a smaller model may fit."
+
+
+class FamilyUnknown(EngineError):
+    """No chat template is known for this model."""
+
+    code = "family_unknown"
+    status = 422
+    default = "No chat template is known for this model's architecture."
+    advice = "Set `family` in config.toml to one of: chatml, llama3, gemma, mistral, phi."
+
+
+class ModelInvalid(EngineError):
+    """The model file is damaged or not a GGUF; native code never saw it."""
+
+    code = "model_invalid"
+    status = 422
+    default = "The model file is damaged or is not a GGUF file."
+    advice = "Fetch it again: `nestor models rm <id>`, then `nestor models pull <id>`."
+
+
+class Stopped(EngineError):
+    """The answer was cancelled, or the daemon stopped."""
+
+    code = "stopped"
+    default = "The answer was stopped."
+    advice = "Ask again."
+
+
+class EmbedderError(AssistantError):
+    """No vectors can be had now; words still find memories."""
+
+    code = "embedder_error"
+    status = 503
+    default = "The embedder could not run."
+    advice = "Try again; `nestor doctor` says what is wrong if it stays so."
+
+
+class DownloadError(AssistantError):
+    """A model could not be fetched from any of its sources."""
+
+    code = "download_failed"
+    status = 502
+    default = "The model could not be fetched."
+    advice = "Check the network, then pull again: it continues where it stopped."
+
+
+class HashMismatch(DownloadError):
+    """The bytes are not the ones the catalogue names. They were thrown away."""
+
+    code = "hash_mismatch"
+    default = "The fetched bytes are not the ones the catalogue names."
+    advice = "They were thrown away; pull again, or try another source."
+
+
+class DiskFull(DownloadError):
+    """There is no room for it."""
+
+    code = "disk_full"
+    status = 507
+    default = "There is not enough free disk space."
+    advice = "Free some space, or set NESTOR_MODELS to a larger disk."
+
+
+class StoreError(AssistantError):
+    """The database could not be used."""
+
+    code = "store_error"
+    default = "The memory's database could not be used."
+    advice = "Run `nestor doctor`; nothing was changed."
+
+
+class KeyMissing(StoreError):
+    """The database is there, its key is not. Nothing is overwritten."""
+
+    code = "key_missing"
+    default = "The memory's database is here, but its key is not."
+    advice = "Unlock the keyring or put the key file back, then start again."
+
+
+class KeyWrong(StoreError):
+    """The key does not open the database, or the file is damaged. Nothing is overwritten."""
+
+    code = "key_wrong"
+    default = "The key does not open the memory's database, or the file is damaged."
+    advice = "Put back the key or the file that belong together, then start again."
+
+
+class ConfigInvalid(AssistantError):
+    """config.toml, the environment or a flag has a value we cannot use."""
+
+    code = "config_invalid"
+    status = 422
+    default = "The configuration has a value that cannot be used."
+    advice = "The README's table of settings lists names and values."
+
+
+class ChildCrashed(AssistantError):
+    """A child process died or stopped answering; whoever owns the child says what that means."""
+
+    code = "child_crashed"
+    status = 503
+    default = "A helper process died."
+    advice = "It is restarted on the next request."
+
+
+class Unreachable(AssistantError):
+    """A client could not reach the daemon."""
+
+    code = "unreachable"
+    status = 503
+    default = "Nestor is not running."
+    advice = "Start it with `nestor up --detach`."
+
+
+def tree() -> dict[str, type[AssistantError]]:
+    """Every error by its code."""
+    found: dict[str, type[AssistantError]] = {}
+    todo: list[type[AssistantError]] = [AssistantError]
+    while todo:
+        kind = todo.pop()
+        if kind is not AssistantError:
+            found[kind.code] = kind
+        todo.extend(kind.__subclasses__())
+    return found
+
+
+def revive(code: str, message: str, hint: str) -> AssistantError:
+    """An error that crossed a process border, as the class it was; `Internal` if unknown."""
+    return tree().get(code, Internal)(message, hint)

@@ -1,0 +1,242 @@
+"""Values that cross borders. All frozen; none knows how it is stored, sent or computed."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+
+Role = Literal["system", "user", "assistant"]
+Kind = Literal["fact", "preference", "event", "task", "note", "chunk", "summary"]
+Trust = Literal["user", "device", "tool", "file", "web", "model"]
+TurnStatus = Literal["running", "done", "failed", "cancelled"]
+Family = Literal["chatml", "llama3", "gemma", "mistral", "phi"]
+
+_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def new_id(prefix: str) -> str:
+    """A fresh id such as `m_01jb…`: 48 bits of time, 80 of chance, so ids sort by age (ULID)."""
+    number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
+    return prefix + "_" + "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def now() -> str:
+    """This moment as stored everywhere: UTC, ISO 8601, seconds, `Z`."""
+    return timestamp(datetime.now(UTC))
+
+
+def timestamp(moment: datetime) -> str:
+    """A moment as stored everywhere; one without a zone counts as UTC."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+# --- prompts and the engine ------------------------------------------------------------------
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A piece of a message. `ref` names what it came from, so that a receipt can count its tokens."""
+
+    text: str
+    ref: str = ""
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One message of a prompt, before any chat template."""
+
+    role: Role
+    parts: tuple[Part, ...]
+
+    @classmethod
+    def of(cls, role: Role, text: str, ref: str = "") -> Message:
+        """A message of one part."""
+        return cls(role, (Part(text, ref),))
+
+    @property
+    def text(self) -> str:
+        """All parts, joined."""
+        return "".join(part.text for part in self.parts)
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """A piece of rendered prompt. Only `special` ones may become control tokens; user text never does."""
+
+    text: str
+    special: bool = False
+    ref: str = ""
+
+
+class Sampling(msgspec.Struct, frozen=True):
+    """How the next token is chosen. `temperature` 0 is greedy."""
+
+    temperature: float = 0.7
+    top_p: float = 0.9
+    top_k: int = 40
+    min_p: float = 0.05
+    repeat_penalty: float = 1.0
+    """1 is off; counts the last 64 tokens."""
+    seed: int | None = None
+    max_tokens: int | None = None
+    """None: until the model ends or its context is full."""
+    stop: tuple[str, ...] = ()
+
+
+class Prefilled(msgspec.Struct, frozen=True, tag="prefilled"):
+    """The prompt was read."""
+
+    tokens: int
+    """Tokens of the whole prompt."""
+    cached: int
+    """How many of them needed no work."""
+    counts: dict[str, int] = {}
+    """Tokens per `ref`; template tokens are under the empty ref."""
+
+
+class Piece(msgspec.Struct, frozen=True, tag="piece"):
+    """The next piece of the answer: whole characters only, never part of a stop string."""
+
+    text: str
+
+
+class Finished(msgspec.Struct, frozen=True, tag="finished"):
+    """The answer is complete."""
+
+    reason: Literal["stop", "length"]
+    tokens_out: int
+    prefill_s: float
+    decode_s: float
+
+
+Generated = Prefilled | Piece | Finished
+
+
+class ModelInfo(msgspec.Struct, frozen=True):
+    """The model in use, and where it really runs."""
+
+    id: str
+    family: str
+    state: Literal["missing", "unloaded", "loading", "ready", "failed"]
+    context: int = 0
+    """Tokens of context."""
+    layers: int = 0
+    gpu_layers: int = 0
+    device: str = "cpu"
+    safe_mode: str = ""
+    """The fallback settings this machine needs; empty for the defaults."""
+    problem: str = ""
+    """Why it is missing or failed."""
+
+
+# --- memory ----------------------------------------------------------------------------------
+
+
+class NewMemory(msgspec.Struct, frozen=True):
+    """A memory to be stored. Times are as `timestamp` writes them."""
+
+    text: str
+    kind: Kind = "note"
+    said_at: str | None = None
+    source: str | None = None
+    """Where it came from, in the user's words: `phone`, `import`, a file's name."""
+    speaker: str | None = None
+    thread: str | None = None
+    """Rows of one thread are neighbours of each other, in `said_at` order."""
+    trust: Trust = "user"
+    scope: str = ""
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """A memory as stored."""
+
+    id: str
+    text: str
+    kind: Kind
+    trust: Trust
+    scope: str
+    created_at: str
+    said_at: str
+    valid_from: str
+    source: str | None = None
+    speaker: str | None = None
+    thread: str | None = None
+    subject: str | None = None
+    valid_to: str | None = None
+    """When it stopped being true; None while it holds."""
+    superseded_by: str | None = None
+    importance: float = 0.5
+    sensitivity: str = "normal"
+    lang: str = "und"
+
+
+class Recalled(msgspec.Struct, frozen=True):
+    """A memory found for a question. Higher scores are nearer; 1 is about the best there is."""
+
+    id: str
+    text: str
+    score: float
+    kind: Kind
+    said_at: str
+    source: str | None = None
+    speaker: str | None = None
+
+
+class MemoryCount(msgspec.Struct, frozen=True):
+    """How much is remembered, and how many rows still wait for their vectors."""
+
+    count: int
+    pending: int
+
+
+# --- conversations ---------------------------------------------------------------------------
+
+
+class Conversation(msgspec.Struct, frozen=True):
+    """A chat. `system` is frozen when it starts, so that its prompt only ever grows."""
+
+    id: str
+    title: str
+    system: str
+    created_at: str
+    updated_at: str
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One event of a turn's stream. Ids count from 1 without gaps."""
+
+    id: int
+    event: str
+    data: dict[str, Any]
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """One question and its answer, as logged."""
+
+    id: str
+    conversation_id: str
+    text: str
+    status: TurnStatus
+    started_at: str
+    context: str = ""
+    """The block of recalled memories and the time that stands before `text` in the prompt."""
+    reply: str = ""
+    model: str = ""
+    tokens: int = 0
+    """Prompt and answer tokens this turn added to the conversation."""
+    receipt: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+    finished_at: str | None = None
+
+
+class ChildStatus(msgspec.Struct, frozen=True):
+    """A child process as seen from the daemon."""
+
+    name: str
+    state: Literal["stopped", "starting", "running", "crashed"]
+    pid: int | None = None
+    rss_bytes: int = 0
+    starts: int = 0
+    crashes: int = 0

@@ -1,0 +1,6 @@
+"""A supervised child process: typed frames over pipes, streams, cancel, heartbeat, restart."""
+
+from assistant.worker.child import Call, Inbox, serial, serve
+from assistant.worker.supervisor import Child
+
+__all__ = ["Call", "Child", "Inbox", "serial", "serve"]

@@ -1,0 +1,183 @@
+"""The child's side: take calls from a pipe, answer them, and end when the daemon does."""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, BinaryIO
+
+from assistant.errors import AssistantError, Internal
+from assistant.worker import frames, sandbox
+
+Handler = Callable[["Call"], Iterable[Any]]
+
+
+class Call:
+    """One request, as its handler sees it. Items may be sent from any thread."""
+
+    def __init__(self, request: frames.Request, send: Callable[[frames.Frame], None]) -> None:
+        self.method = request.method
+        self.payload = request.payload
+        self._number = request.call
+        self._send = send
+        self._cancelled = threading.Event()
+        self._on_cancel: Callable[[], None] | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the caller left."""
+        return self._cancelled.is_set()
+
+    def on_cancel(self, action: Callable[[], None] | None) -> None:
+        """Run `action` on the pipe's thread as soon as the caller leaves; at once if it has left."""
+        with self._lock:
+            self._on_cancel = action
+            late = action is not None and self.cancelled
+        if late and action is not None:
+            action()
+
+    def cancel(self) -> None:
+        """The caller left."""
+        with self._lock:
+            self._cancelled.set()
+            action = self._on_cancel
+        if action is not None:
+            action()
+
+    def send(self, payload: Any) -> None:
+        """One piece of the answer."""
+        self._send(frames.Item(self._number, payload))
+
+    def end(self) -> None:
+        """The answer is complete."""
+        self._send(frames.End(self._number))
+
+    def fail(self, error: AssistantError) -> None:
+        """The call failed."""
+        self._send(frames.Fault(self._number, error.code, error.message, error.hint))
+
+
+class Inbox:
+    """The calls that arrived, in order. The reading thread fills it; one owner empties it."""
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[Call] = queue.SimpleQueue()
+
+    def put(self, call: Call) -> None:
+        """Append a call."""
+        self._calls.put(call)
+
+    def get(self, timeout: float | None = None) -> Call | None:
+        """The next call; None after `timeout` seconds without one."""
+        try:
+            return self._calls.get(timeout=timeout)
+        except queue.Empty:
+            return None
+
+
+def serial(handlers: Mapping[str, Handler]) -> Callable[[Inbox], None]:
+    """A loop that answers one call after the other on the main thread, which owns what they use."""
+
+    def run(inbox: Inbox) -> None:
+        while (call := inbox.get()) is not None:
+            _answer(call, handlers)
+
+    return run
+
+
+def _answer(call: Call, handlers: Mapping[str, Handler]) -> None:
+    try:
+        if call.cancelled:
+            return call.end()
+        if call.method not in handlers:
+            raise Internal(f"This helper process has no method {call.method!r}.")
+        for item in handlers[call.method](call):
+            call.send(item)
+        call.end()
+    except AssistantError as exc:
+        call.fail(exc)
+    except Exception as exc:  # noqa: BLE001 - a handler's surprise fails its call, not the child
+        print(f"{call.method}: {type(exc).__name__}", file=sys.stderr, flush=True)  # noqa: T201
+        call.fail(Internal(f"A helper process failed with {type(exc).__name__}."))
+    return None
+
+
+def serve(run: Callable[[Inbox], None]) -> None:
+    """Run a child until its daemon goes. Call from `if __name__ == "__main__"`, before heavy imports.
+
+    `run` gets the inbox on the main thread. Standard output is not ours to print on: native
+    libraries do, so the frames move to descriptors of their own and 1 becomes 2.
+    """
+    source, sink = _take_pipes()
+    sandbox.enter()
+    lock = threading.Lock()
+
+    def send(frame: frames.Frame) -> None:
+        data = frames.pack(frame)
+        try:
+            with lock:
+                sink.write(data)
+                sink.flush()
+        except OSError:
+            os._exit(0)
+
+    inbox = Inbox()
+    threading.Thread(target=_read, args=(source, inbox, send), daemon=True).start()
+    threading.Thread(target=_beat, args=(send,), daemon=True).start()
+    send(frames.Ready(os.getpid()))
+    run(inbox)
+
+
+def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
+    source = os.fdopen(os.dup(0), "rb")
+    sink = os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    return source, sink
+
+
+def _read(source: BinaryIO, inbox: Inbox, send: Callable[[frames.Frame], None]) -> None:
+    live: dict[int, Call] = {}
+
+    def send_last(frame: frames.Frame) -> None:
+        if isinstance(frame, frames.End | frames.Fault):
+            live.pop(frame.call, None)
+        send(frame)
+
+    while (frame := frames.read(source)) is not None:
+        if isinstance(frame, frames.Request):
+            live[frame.call] = call = Call(frame, send_last)
+            inbox.put(call)
+        elif isinstance(frame, frames.Cancel) and (known := live.get(frame.call)):
+            known.cancel()
+    os._exit(0)
+
+
+def _beat(send: Callable[[frames.Frame], None]) -> None:
+    pause = threading.Event()
+    while True:
+        send(frames.Beat(rss_bytes()))
+        pause.wait(frames.BEAT_S)
+
+
+def rss_bytes() -> int:
+    """Bytes of memory this process holds; its peak where the system does not tell the present."""
+    try:
+        with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 - read every second
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return _peak_bytes()
+
+
+def _peak_bytes() -> int:
+    try:
+        import resource
+    except ImportError:
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

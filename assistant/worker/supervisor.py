@@ -1,0 +1,310 @@
+"""The daemon's side of a child: start it when needed, stream its answers, restart it when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from assistant.errors import AssistantError, ChildCrashed, revive
+from assistant.types import ChildStatus
+from assistant.worker import frames, sandbox
+
+log = logging.getLogger(__name__)
+
+_END = object()
+_Answer = asyncio.Queue[Any]
+
+
+class Timing(msgspec.Struct, frozen=True):
+    """Seconds. Tests shorten them."""
+
+    start: float = 60.0
+    """From process start to Ready: heavy imports come later, so this is generous."""
+    silence: float = 20.0
+    """Without a heartbeat for this long, a child hangs and is killed."""
+    stop: float = 2.0
+    """From closing its pipe to killing it."""
+    backoff: float = 0.5
+    """Pause before the second start in a row that ended in a crash; doubled each time."""
+    backoff_most: float = 30.0
+
+
+class Child:
+    """One supervised process. It starts on the first call and may be stopped at any time.
+
+    `prepare` runs after every start, before the first call gets through (a model is loaded there).
+    Every method must be called on the event loop the child was first used on.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        module: str,
+        *,
+        arguments: Sequence[str] = (),
+        idle_unload_s: float = 0.0,
+        timing: Timing | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        self.name = name
+        self.idle_unload_s = idle_unload_s
+        self.prepare: Callable[[], Awaitable[None]] | None = None
+        self.last_words: deque[str] = deque(maxlen=40)
+        self._command = (sys.executable, "-m", module, *arguments)
+        self._environment = environment or {}
+        self._timing = timing or Timing()
+        self._process: asyncio.subprocess.Process | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._answers: dict[int, _Answer] = {}
+        self._numbers = itertools.count(1)
+        self._starting = asyncio.Lock()
+        self._prepared = False
+        self._closed = False
+        self._rss_bytes = 0
+        self._starts = 0
+        self._crashes = 0
+        self._crashes_in_a_row = 0
+        self._crashed_at = 0.0
+        self._heard_at = 0.0
+        self._used_at = 0.0
+
+    # --- calls ---------------------------------------------------------------------------
+
+    async def stream(self, method: str, payload: Any = None) -> AsyncGenerator[Any, None]:
+        """Call `method` and yield the items of its answer.
+
+        Closing the generator cancels the call in the child. Raises the AssistantError the child
+        raised, or ChildCrashed if it died (at most once per death, at the death).
+        """
+        await self.ready()
+        async for item in self._call(method, payload):
+            yield item
+
+    async def call(self, method: str, payload: Any = None) -> Any:
+        """Call `method` and return its last item, None if there was none. Raises as `stream`."""
+        last = None
+        async with contextlib.aclosing(self.stream(method, payload)) as items:
+            async for item in items:
+                last = item
+        return last
+
+    async def call_unprepared(self, method: str, payload: Any = None) -> Any:
+        """For `prepare` itself: start the process if need be, but do not wait for `prepare`."""
+        await self._start()
+        last = None
+        async with contextlib.aclosing(self._call(method, payload)) as items:
+            async for item in items:
+                last = item
+        return last
+
+    async def ready(self) -> None:
+        """Start and prepare the child if it is not. Raises ChildCrashed, or what `prepare` raises."""
+        self._used_at = time.monotonic()
+        if self._process is not None and self._prepared:
+            return
+        async with self._starting:
+            if self._process is None or not self._prepared:
+                await self._start()
+                if self.prepare is not None:
+                    await self.prepare()
+                self._prepared = True
+
+    async def _call(self, method: str, payload: Any) -> AsyncGenerator[Any, None]:
+        number = next(self._numbers)
+        answer: _Answer = asyncio.Queue()
+        self._answers[number] = answer
+        try:
+            self._write(frames.Request(number, method, payload))
+            while (item := await answer.get()) is not _END:
+                if isinstance(item, AssistantError):
+                    raise item
+                yield item
+            self._crashes_in_a_row = 0
+        finally:
+            if self._answers.pop(number, None) is not None and self._process is not None:
+                with contextlib.suppress(ChildCrashed):
+                    self._write(frames.Cancel(number))
+            self._used_at = time.monotonic()
+
+    def _write(self, frame: frames.Frame) -> None:
+        process = self._process
+        if process is None or process.stdin is None or process.stdin.is_closing():
+            raise ChildCrashed
+        process.stdin.write(frames.pack(frame))
+
+    # --- life ----------------------------------------------------------------------------
+
+    def status(self) -> ChildStatus:
+        """What it is doing, as far as the daemon knows."""
+        if self._process is None:
+            state = "crashed" if self._crashes_in_a_row else "stopped"
+        else:
+            state = "running" if self._prepared else "starting"
+        return ChildStatus(
+            name=self.name,
+            state=state,  # type: ignore[arg-type]
+            pid=self._process.pid if self._process else None,
+            rss_bytes=self._rss_bytes if self._process else 0,
+            starts=self._starts,
+            crashes=self._crashes,
+        )
+
+    async def stop(self) -> None:
+        """End the process: close its pipe, then kill it. Calls under way fail. It may start again."""
+        process, self._process, self._prepared = self._process, None, False
+        if process is None:
+            return
+        self._fail_calls(ChildCrashed("The helper process was stopped."))
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            await asyncio.wait_for(process.wait(), self._timing.stop)
+        except TimeoutError:
+            _kill(process)
+            await process.wait()
+        log.info("%s child stopped", self.name)
+
+    async def close(self) -> None:
+        """Stop for good."""
+        self._closed = True
+        await self.stop()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _start(self) -> None:
+        if self._process is not None:
+            return
+        if self._closed:
+            raise ChildCrashed("The daemon is stopping.")
+        await self._back_off()
+        self._prepared = False
+        self._starts += 1
+        process = await asyncio.create_subprocess_exec(
+            *self._command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=sandbox.environment() | self._environment,
+            limit=frames.HEADER_BYTES + (1 << 20),
+        )
+        self._process = process
+        self._heard_at = self._used_at = time.monotonic()
+        ready = asyncio.get_running_loop().create_future()
+        self._spawn(self._listen(process, ready))
+        self._spawn(self._drain(process))
+        self._spawn(self._watch(process))
+        try:
+            await asyncio.wait_for(ready, self._timing.start)
+        except TimeoutError as exc:
+            _kill(process)
+            raise ChildCrashed(f"The {self.name} process did not start in time.") from exc
+        log.info("%s child started, pid %d", self.name, process.pid)
+
+    async def _back_off(self) -> None:
+        if self._crashes_in_a_row > 1:
+            pause = self._timing.backoff * 2 ** (self._crashes_in_a_row - 2)
+            pause = min(pause, self._timing.backoff_most)
+            await asyncio.sleep(max(0.0, self._crashed_at + pause - time.monotonic()))
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _listen(
+        self, process: asyncio.subprocess.Process, ready: asyncio.Future[None]
+    ) -> None:
+        assert process.stdout is not None
+        try:
+            while True:
+                header = await process.stdout.readexactly(frames.HEADER_BYTES)
+                body = await process.stdout.readexactly(frames.body_length(header))
+                self._take(frames.unpack(body), ready)
+        except asyncio.IncompleteReadError:
+            pass
+        except ChildCrashed:
+            _kill(process)
+        code = await process.wait()
+        if self._process is process:
+            self._died(code)
+        if not ready.done():
+            ready.set_exception(ChildCrashed(f"The {self.name} process {_how(code)}."))
+
+    def _take(self, frame: frames.Frame, ready: asyncio.Future[None]) -> None:
+        self._heard_at = time.monotonic()
+        match frame:
+            case frames.Item(call, payload):
+                self._give(call, payload)
+            case frames.End(call):
+                self._give(call, _END, last=True)
+            case frames.Fault(call, code, message, hint):
+                self._give(call, revive(code, message, hint), last=True)
+            case frames.Beat(rss_bytes):
+                self._rss_bytes = rss_bytes
+            case frames.Ready() if not ready.done():
+                ready.set_result(None)
+
+    def _give(self, call: int, item: Any, *, last: bool = False) -> None:
+        answer = self._answers.pop(call, None) if last else self._answers.get(call)
+        if answer is not None:
+            answer.put_nowait(item)
+
+    def _died(self, code: int) -> None:
+        self._process, self._prepared = None, False
+        self._crashes += 1
+        self._crashes_in_a_row += 1
+        self._crashed_at = time.monotonic()
+        log.warning("%s child %s", self.name, _how(code))
+        self._fail_calls(ChildCrashed(f"The {self.name} process {_how(code)}."))
+
+    def _fail_calls(self, error: ChildCrashed) -> None:
+        answers, self._answers = self._answers, {}
+        for answer in answers.values():
+            answer.put_nowait(error)
+
+    async def _drain(self, process: asyncio.subprocess.Process) -> None:
+        # Native libraries write whole logs here. The last lines explain a crash; none reach a
+        # log at INFO, since a prompt may be quoted in them.
+        assert process.stderr is not None
+        while chunk := await process.stderr.read(1 << 16):
+            for line in chunk.decode("utf-8", "replace").splitlines():
+                self.last_words.append(line)
+                log.debug("%s: %s", self.name, line)
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        while self._process is process:
+            await asyncio.sleep(min(1.0, self._timing.silence / 4))
+            moment = time.monotonic()
+            if moment - self._heard_at > self._timing.silence:
+                log.warning("%s child is silent; killing it", self.name)
+                _kill(process)
+                return
+            idle = moment - self._used_at
+            if self.idle_unload_s and not self._answers and idle > self.idle_unload_s:
+                log.info("%s child is idle", self.name)
+                await self.stop()
+                return
+
+
+def _how(code: int) -> str:
+    if code >= 0:
+        return f"ended with code {code}"
+    with contextlib.suppress(ValueError):
+        return f"died of {signal.Signals(-code).name}"
+    return f"died of signal {-code}"
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
