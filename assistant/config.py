@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from platformdirs import PlatformDirs
 from assistant.errors import ConfigInvalid
 
 PREFIX = "NESTOR_"
+TOKEN_BYTES = 32
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -195,6 +197,19 @@ def write_setting(paths: Paths, name: str, value: Any) -> None:
     except msgspec.ValidationError as exc:
         raise ConfigInvalid(f"The setting {name} cannot be used: {exc}.") from exc
     write_private(paths.config_file, tomli_w.dumps(values).encode())
+
+
+def owner_token(path: Path) -> str:
+    """The owner's token; made on the first start, 256 bits, in a file for this user alone."""
+    try:
+        token = path.read_text("ascii").strip()
+        if token:
+            return token
+    except FileNotFoundError:
+        pass
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    write_private(path, token.encode() + b"\n")
+    return token
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -6,6 +6,7 @@
         EmptyText                  there is no text in it
         TextTooLong                one field is over its limit
         BodyTooLarge               the whole body is over its limit
+        HeadersTooLarge            all headers together are over their limit
         UnsupportedMedia           the Content-Type is not one we read
         UnsupportedParameter       a known parameter with a value we cannot honour
         ContextOverflow            the prompt does not fit into the model's context
@@ -20,6 +21,7 @@
         TurnRunning                this conversation is still answering
         ModelMissing               the model is known, but not on this machine
         ModelInUse                 the model is the one being used
+        PortTaken                  another program listens on our port
         AlreadyRunning             another daemon holds this data directory
         MemoryClosed               the memory was superseded; only its history remains
       EngineError                the model could not answer
@@ -112,6 +114,15 @@ class BodyTooLarge(InvalidInput):
     status = 413
     default = "The request body is too large."
     advice = "Send it in smaller pieces."
+
+
+class HeadersTooLarge(InvalidInput):
+    """All headers together are over their limit."""
+
+    code = "headers_too_large"
+    status = 431
+    default = "The request's headers are too large."
+    advice = "Send fewer or shorter headers."
 
 
 class UnsupportedMedia(InvalidInput):
@@ -274,6 +285,14 @@ class AlreadyRunning(Conflict):
     code = "already_running"
     default = "Nestor is already running here."
     advice = "`nestor status` shows it, `nestor down` stops it."
+
+
+class PortTaken(Conflict):
+    """Another program listens on our port."""
+
+    code = "port_taken"
+    default = "Another program uses Nestor's port."
+    advice = "Choose another one: `nestor up --port 7718`, or `port` in config.toml."
 
 
 class MemoryClosed(Conflict):

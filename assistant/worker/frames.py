@@ -77,7 +77,7 @@ Frame = Request | Cancel | Ready | Beat | Item | End | Fault
 _HEADER = struct.Struct("<I")
 HEADER_BYTES = _HEADER.size
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(Frame)
+_decoder: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
 
 
 def pack(frame: Frame) -> bytes:

@@ -43,7 +43,7 @@ def environment() -> dict[str, str]:
     keep = ("PATH", "HOME", "USERPROFILE", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP", "VIRTUAL_ENV")
     prefixes = ("LC_", "LANG", "LD_LIBRARY_PATH", "DYLD_", "CUDA_", "NVIDIA_", "HIP_", "ROCR_",
                 "GGML_", "LLAMA_", "OMP_", "GOMP_", "KMP_", "OPENBLAS_", "MKL_", "HF_HOME",
-                "PYTHONPATH", "PYTHONWARNINGS", "NESTOR_FAULT_")  # fmt: skip
+                "PYTHONPATH", "PYTHONWARNINGS")  # fmt: skip
     env = {k: v for k, v in os.environ.items() if k in keep or k.startswith(prefixes)}
     return env | {"PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
@@ -68,9 +68,7 @@ def _filter_sockets() -> None:
     ]
     code = b"".join(struct.pack("<HBBI", *step) for step in program)
     buffer = ctypes.create_string_buffer(code, len(code))
-    header = ctypes.create_string_buffer(
-        struct.pack("@HP", len(program), ctypes.addressof(buffer))
-    )
+    header = ctypes.create_string_buffer(struct.pack("@HP", len(program), ctypes.addressof(buffer)))
     libc = ctypes.CDLL(None, use_errno=True)
     zero = ctypes.c_ulong(0)
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, ctypes.c_ulong(1), zero, zero, zero) != 0:

@@ -159,6 +159,11 @@ class Child:
             crashes=self._crashes,
         )
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was stopped for good."""
+        return self._closed
+
     async def stop(self) -> None:
         """End the process: close its pipe, then kill it. Calls under way fail. It may start again."""
         process, self._process, self._prepared = self._process, None, False

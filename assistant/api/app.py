@@ -1,0 +1,40 @@
+"""The table of routes, behind the guard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from assistant import __version__
+from assistant.api import conversations, faults, health, memories, models, openai, turns
+from assistant.api.auth import Auth
+from assistant.api.guard import Guard
+from assistant.api.services import Services
+
+ROUTERS = (
+    health.router,
+    conversations.router,
+    turns.router,
+    memories.router,
+    models.router,
+    openai.router,
+)
+
+
+def routes(services: Services) -> FastAPI:
+    """The routes alone, unguarded. No /docs: those pages load from a CDN."""
+    app = FastAPI(
+        title="Nestor", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
+    app.state.services = services
+    faults.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app
+
+
+def create_app(services: Services, auth: Auth, hosts: Sequence[str]) -> ASGIApp:
+    """The API as served. `hosts` are the values of the Host header that are ours."""
+    return Guard(routes(services), auth, services, hosts)

@@ -1,0 +1,95 @@
+"""Conversations: create, list, read, rename, delete."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from assistant.api.deps import Cursor, Limit, Use
+from assistant.api.replies import page, reply
+from assistant.config import LIMITS
+from assistant.core.checks import check_text
+from assistant.errors import TurnRunning
+from assistant.types import Conversation, Turn
+
+router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
+
+
+class NewConversation(BaseModel):
+    """A conversation to be."""
+
+    title: str = Field("", max_length=LIMITS.title_chars)
+
+
+class Rename(BaseModel):
+    """A conversation's new title."""
+
+    title: str = Field(max_length=LIMITS.title_chars)
+
+
+@router.post("", status_code=201)
+async def create(use: Use, body: NewConversation | None = None) -> Response:
+    """Start a conversation. Without a title it takes one from its first question."""
+    title = body.title.strip() if body else ""
+    if title:
+        check_text(title, LIMITS.title_chars)
+    made = await use.conversations.create(title=title, system=use.system_prompt)
+    return reply(_shown(made), 201)
+
+
+@router.get("")
+async def list_conversations(use: Use, limit: Limit = 50, cursor: Cursor = None) -> Response:
+    """Conversations, the latest first."""
+    rows, following = await use.conversations.list(cursor=cursor, limit=limit)
+    return page([_shown(row) for row in rows], following)
+
+
+@router.get("/{conversation_id}")
+async def read(use: Use, conversation_id: str) -> Response:
+    """One conversation with its turns, oldest first."""
+    found = await use.conversations.get(conversation_id)
+    turns = await use.conversations.turns(conversation_id)
+    return reply(_shown(found) | {"turns": [shown_turn(turn) for turn in turns]})
+
+
+@router.patch("/{conversation_id}")
+async def rename(use: Use, conversation_id: str, body: Rename) -> Response:
+    """Give it another title."""
+    check_text(body.title, LIMITS.title_chars)
+    return reply(_shown(await use.conversations.update(conversation_id, title=body.title.strip())))
+
+
+@router.delete("/{conversation_id}")
+async def delete(use: Use, conversation_id: str) -> Response:
+    """Delete a conversation and all its turns, for good."""
+    if use.turns.running(conversation_id):
+        raise TurnRunning
+    await use.conversations.delete(conversation_id)
+    use.turns.forget()
+    return reply({"deleted": conversation_id})
+
+
+def _shown(row: Conversation) -> dict[str, object]:
+    return {
+        "id": row.id,
+        "title": row.title,
+        "created_at": row.created_at,
+        "updated_at": row.updated_at,
+    }
+
+
+def shown_turn(turn: Turn) -> dict[str, object]:
+    """A turn as clients see it."""
+    return {
+        "id": turn.id,
+        "conversation": turn.conversation_id,
+        "text": turn.text,
+        "reply": turn.reply,
+        "status": turn.status,
+        "model": turn.model,
+        "receipt": turn.receipt,
+        "error": turn.error,
+        "started_at": turn.started_at,
+        "finished_at": turn.finished_at,
+    }

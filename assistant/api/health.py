@@ -1,0 +1,32 @@
+"""Alive, in what state, and what is wrong."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from assistant import __version__
+from assistant.api.deps import Use
+from assistant.api.replies import page, reply
+from assistant.api.services import Services
+
+router = APIRouter(tags=["state"])
+
+
+@router.get("/health")
+async def health(request: Request) -> Response:
+    """Answers without a token, from the first second, whatever the model and the memory do."""
+    services: Services = request.app.state.services
+    return reply({"status": "ok", "state": services.state, "version": __version__})
+
+
+@router.get("/api/v1/status")
+async def status(use: Use) -> Response:
+    """Model, device and layers, queue, children with their memory use, and how much is remembered."""
+    return reply(await use.status.status())
+
+
+@router.get("/api/v1/doctor")
+async def doctor(use: Use) -> Response:
+    """Each check with what it found and, where it failed, what to do."""
+    return page(await use.status.doctor())

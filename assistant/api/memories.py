@@ -1,0 +1,207 @@
+"""Memories: create, list, read, correct, delete, search, import, forget."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from starlette.responses import Response
+
+from assistant.api.deps import Cursor, Limit, Use
+from assistant.api.faults import invalid
+from assistant.api.replies import page, reply
+from assistant.config import LIMITS
+from assistant.core.checks import check_text
+from assistant.core.moments import parse_moment
+from assistant.errors import AssistantError, InvalidInput, InvalidJson
+from assistant.types import Kind, NewMemory
+
+router = APIRouter(prefix="/api/v1", tags=["memories"])
+
+_Name = Annotated[str | None, Field(max_length=LIMITS.title_chars)]
+
+
+class MemoryIn(BaseModel):
+    """A memory to be stored. `thread` groups rows whose neighbours belong together."""
+
+    text: str = Field(max_length=LIMITS.memory_chars)
+    kind: Kind = "note"
+    said_at: str | None = Field(None, max_length=64, description="ISO 8601; now if left out.")
+    source: _Name = None
+    speaker: _Name = None
+    thread: _Name = None
+
+    def value(self) -> NewMemory:
+        """As stored. Raises EmptyText, InvalidInput."""
+        check_text(self.text, LIMITS.memory_chars)
+        for name in (self.source, self.speaker, self.thread):
+            if name:
+                check_text(name, LIMITS.title_chars)
+        return NewMemory(
+            text=self.text.strip(),
+            kind=self.kind,
+            said_at=parse_moment(self.said_at),
+            source=self.source or None,
+            speaker=self.speaker or None,
+            thread=self.thread or None,
+        )
+
+
+class MemoryEdit(BaseModel):
+    """What to change. A new `text` supersedes: the old one stays as history."""
+
+    text: str | None = Field(None, max_length=LIMITS.memory_chars)
+    kind: Kind | None = None
+    importance: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
+
+
+class Search(BaseModel):
+    """What to look for."""
+
+    query: str = Field(max_length=LIMITS.query_chars)
+    k: int = Field(10, ge=1, le=LIMITS.search_rows)
+    kinds: list[Kind] | None = Field(None, max_length=16)
+    as_of: str | None = Field(None, max_length=64, description="What held at this time.")
+
+
+class Forget(BaseModel):
+    """Which memories to forget: by id, or everything that clearly matches a query."""
+
+    ids: list[Annotated[str, Field(max_length=64)]] | None = Field(
+        None, min_length=1, max_length=LIMITS.page_rows
+    )
+    query: str | None = Field(None, max_length=LIMITS.query_chars)
+
+
+_Import = TypeAdapter(list[MemoryIn])
+
+
+@router.post("/memories", status_code=201)
+async def create(use: Use, body: MemoryIn) -> Response:
+    """Remember. The row is on disk when this answers; its vector follows."""
+    return reply(await use.memories.add(body.value()), 201)
+
+
+@router.get("/memories")
+async def list_memories(
+    use: Use,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    kind: Kind | None = None,
+    closed: Annotated[bool, Query(description="Superseded ones too.")] = False,
+) -> Response:
+    """Memories, the latest first."""
+    rows, following = await use.memories.list(
+        cursor=cursor, limit=limit, kind=kind, include_closed=closed
+    )
+    return page(rows, following)
+
+
+@router.post("/memories/search")
+async def search(use: Use, body: Search) -> Response:
+    """The nearest memories, best first. Superseded ones only with `as_of`."""
+    check_text(body.query, LIMITS.query_chars)
+    found = await use.memories.recall(
+        body.query, k=body.k, kinds=body.kinds, as_of=parse_moment(body.as_of)
+    )
+    return page([_hit(row) for row in found])
+
+
+@router.post("/memories/import", status_code=201)
+async def import_memories(use: Use, request: Request) -> Response:
+    """Store many: a JSON list, or JSON Lines (`application/x-ndjson`).
+
+    Everything is checked before anything is stored; then one transaction per batch.
+    """
+    rows = _parse(await request.body(), request.headers.get("content-type", ""))
+    stored: list[str] = []
+    for at in range(0, len(rows), LIMITS.import_batch_rows):
+        batch = await use.memories.add_many(rows[at : at + LIMITS.import_batch_rows])
+        stored += [memory.id for memory in batch]
+    return reply({"imported": len(stored), "ids": stored}, 201)
+
+
+@router.get("/memories/{memory_id}")
+async def read(use: Use, memory_id: str) -> Response:
+    """One memory, superseded or not."""
+    return reply(await use.memories.get(memory_id))
+
+
+@router.patch("/memories/{memory_id}")
+async def edit(use: Use, memory_id: str, body: MemoryEdit) -> Response:
+    """Correct a memory. With a new text this answers the new row; the old one is its history."""
+    if body.text is not None:
+        check_text(body.text, LIMITS.memory_chars)
+    text = body.text.strip() if body.text else None
+    changed = await use.memories.edit(
+        memory_id, text=text, kind=body.kind, importance=body.importance
+    )
+    return reply(changed)
+
+
+@router.delete("/memories/{memory_id}")
+async def delete(use: Use, memory_id: str) -> Response:
+    """Delete a memory and what was derived from it, for good."""
+    await use.memories.delete(memory_id)
+    use.turns.forget()
+    return reply({"deleted": memory_id})
+
+
+@router.get("/memories/{memory_id}/history")
+async def history(use: Use, memory_id: str) -> Response:
+    """Every version of a memory, oldest first."""
+    return page(await use.memories.history(memory_id))
+
+
+@router.post("/forget")
+async def forget(use: Use, body: Forget) -> Response:
+    """Delete memories by id or by what they say, for good; answers the ids that are gone."""
+    if (body.ids is None) == (body.query is None):
+        raise InvalidInput("Say what to forget.", "Send either `ids` or `query`.")
+    if body.query is not None:
+        check_text(body.query, LIMITS.query_chars)
+    gone = await use.memories.forget(ids=body.ids, query=body.query)
+    use.turns.forget()
+    return reply({"forgotten": gone})
+
+
+def _parse(body: bytes, content_type: str) -> list[NewMemory]:
+    if content_type.partition(";")[0].strip().lower() == "application/json":
+        records = _list(body)
+    else:
+        lines = [line for line in body.split(b"\n") if line.strip()]
+        records = [_line(line, number) for number, line in enumerate(lines, 1)]
+    if not records:
+        raise InvalidInput("There is nothing to import.", "Send at least one memory.")
+    try:
+        parsed = _Import.validate_python(records)
+    except ValidationError as exc:
+        raise invalid(exc.errors(include_input=False, include_url=False)) from exc
+    return [_value(record, number) for number, record in enumerate(parsed, 1)]
+
+
+def _list(body: bytes) -> list[object]:
+    records = msgspec.json.decode(body) if body else None
+    if not isinstance(records, list):
+        raise InvalidInput("An import is a JSON list of memories.", 'Send [{"text": …}, …].')
+    return records
+
+
+def _line(line: bytes, number: int) -> object:
+    try:
+        return msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise InvalidJson(f"Line {number} is not valid JSON.") from exc
+
+
+def _value(record: MemoryIn, number: int) -> NewMemory:
+    try:
+        return record.value()
+    except AssistantError as exc:
+        raise type(exc)(f"Memory {number}: {exc.message}", exc.hint) from exc
+
+
+def _hit(row: object) -> dict[str, object]:
+    return dict(msgspec.to_builtins(row))

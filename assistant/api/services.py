@@ -1,0 +1,136 @@
+"""What the routes call. The daemon fills it in; until then every route but /health waits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any, Protocol
+
+from assistant.core.completion import Completions
+from assistant.core.turn import Turns
+from assistant.errors import AssistantError
+from assistant.types import (
+    Conversation,
+    Kind,
+    Memory,
+    MemoryCount,
+    ModelInfo,
+    NewMemory,
+    Recalled,
+    Turn,
+)
+
+
+class Memories(Protocol):
+    """The memory, as routes use it."""
+
+    async def add(self, new: NewMemory) -> Memory: ...
+    async def add_many(self, items: Sequence[NewMemory]) -> list[Memory]: ...
+    async def get(self, memory_id: str) -> Memory: ...
+    async def list(
+        self, *, cursor: str | None, limit: int, kind: str | None, include_closed: bool
+    ) -> tuple[list[Memory], str | None]: ...
+    async def edit(
+        self,
+        memory_id: str,
+        *,
+        text: str | None = None,
+        kind: Kind | None = None,
+        importance: float | None = None,
+    ) -> Memory: ...
+    async def history(self, memory_id: str) -> Sequence[Memory]: ...
+    async def delete(self, memory_id: str) -> int: ...
+    async def forget(
+        self, *, ids: Sequence[str] | None = None, query: str | None = None
+    ) -> Sequence[str]: ...
+    async def count(self) -> MemoryCount: ...
+    async def check(self) -> dict[str, Any]: ...
+    async def recall(
+        self,
+        query: str,
+        *,
+        k: int,
+        kinds: Sequence[str] | None = None,
+        as_of: str | None = None,
+        scope: str | None = None,
+        gate: bool = False,
+    ) -> Sequence[Recalled]: ...
+
+
+class Conversations(Protocol):
+    """The conversations, as routes use them."""
+
+    async def create(self, *, title: str, system: str) -> Conversation: ...
+    async def get(self, conversation_id: str) -> Conversation: ...
+    async def list(
+        self, *, cursor: str | None, limit: int
+    ) -> tuple[list[Conversation], str | None]: ...
+    async def update(self, conversation_id: str, *, title: str) -> Conversation: ...
+    async def delete(self, conversation_id: str) -> None: ...
+    async def turns(self, conversation_id: str) -> Sequence[Turn]: ...
+    async def turn(self, turn_id: str) -> Turn: ...
+
+
+class Embedder(Protocol):
+    """Vectors for `/v1/embeddings`."""
+
+    @property
+    def embed_model(self) -> str: ...
+    async def embed(self, texts: Sequence[str], purpose: str = "passage") -> list[list[float]]: ...
+
+
+class Models(Protocol):
+    """The catalogue and the model in use."""
+
+    def list(self) -> list[dict[str, Any]]: ...
+    def info(self) -> ModelInfo: ...
+    def pull(self, model_id: str) -> AsyncGenerator[dict[str, Any], None]: ...
+    def verify(self, model_id: str) -> AsyncGenerator[dict[str, Any], None]: ...
+    async def use(self, name: str) -> ModelInfo: ...
+    async def remove(self, model_id: str) -> int: ...
+
+
+class Status(Protocol):
+    """The state of the whole, for `status` and `doctor`."""
+
+    async def status(self) -> dict[str, Any]: ...
+    async def doctor(self) -> list[dict[str, Any]]: ...
+
+
+class Services:
+    """Filled in by the daemon, then `open`ed; or `fail`ed, and every route says why."""
+
+    turns: Turns
+    completions: Completions
+    memories: Memories
+    conversations: Conversations
+    embedder: Embedder
+    models: Models
+    status: Status
+    system_prompt: str
+
+    def __init__(self) -> None:
+        self._ready = asyncio.Event()
+        self._problem: AssistantError | None = None
+
+    @property
+    def state(self) -> str:
+        """`starting`, `ready` or `failed`."""
+        if self._problem is not None:
+            return "failed"
+        return "ready" if self._ready.is_set() else "starting"
+
+    def open(self) -> None:
+        """Everything is in place."""
+        self._ready.set()
+
+    def fail(self, problem: AssistantError) -> None:
+        """The memory could not be opened; answer with that from now on."""
+        self._problem = problem
+        self._ready.set()
+
+    async def wait(self) -> None:
+        """Until the routes may run. Raises what `fail` was given."""
+        await self._ready.wait()
+        if self._problem is not None:
+            raise self._problem

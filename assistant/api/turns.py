@@ -1,0 +1,58 @@
+"""Turns: ask, follow, come back, cancel."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from assistant.api.conversations import shown_turn
+from assistant.api.deps import Use
+from assistant.api.replies import event_stream, reply
+from assistant.config import LIMITS
+from assistant.errors import InvalidInput
+
+router = APIRouter(prefix="/api/v1", tags=["turns"])
+
+
+class Question(BaseModel):
+    """What to ask. `memory` false leaves memories out of the prompt."""
+
+    text: str = Field(max_length=LIMITS.turn_chars)
+    memory: bool = True
+
+
+@router.post("/conversations/{conversation_id}/turns")
+async def ask(use: Use, conversation_id: str, body: Question) -> Response:
+    """Ask, and get the turn's events as they come (`text/event-stream`).
+
+    The answer goes on when the connection is lost: come back with GET turns/{id}/events, or
+    end it with DELETE turns/{id}.
+    """
+    run = await use.turns.start(conversation_id, body.text, recall=body.memory)
+    return event_stream(run.log.follow())
+
+
+@router.get("/turns/{turn_id}")
+async def read(use: Use, turn_id: str) -> Response:
+    """One turn as logged."""
+    return reply(shown_turn(await use.conversations.turn(turn_id)))
+
+
+@router.get("/turns/{turn_id}/events")
+async def events(
+    use: Use, turn_id: str, last_event_id: Annotated[str | None, Header(max_length=20)] = None
+) -> Response:
+    """A turn's events after `Last-Event-ID`, live if it is still being answered."""
+    after = last_event_id or "0"
+    if not (after.isascii() and after.isdigit()):
+        raise InvalidInput("Last-Event-ID is not a number.", "Send the id of the last event seen.")
+    return event_stream(await use.turns.events(turn_id, int(after)))
+
+
+@router.delete("/turns/{turn_id}")
+async def cancel(use: Use, turn_id: str) -> Response:
+    """Stop a turn. One that has finished stays as it is."""
+    return reply(shown_turn(await use.turns.cancel(turn_id)))

@@ -1,0 +1,379 @@
+"""The `nestor` command: parse, call the HTTP API, print. Nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import click
+
+from assistant import __version__
+from assistant.clients import console
+from assistant.config import load_paths, load_settings, owner_token
+from assistant.errors import AssistantError, ConversationNotFound, InvalidInput, Unreachable
+
+EXIT_FAILED = 1
+EXIT_NOT_RUNNING = 3
+EXIT_ALREADY_RUNNING = 75  # EX_TEMPFAIL of sysexits.h
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+class Group(click.Group):
+    """Turns an error of ours into a message and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except AssistantError as exc:
+            console.error(exc)
+            code = {"already_running": EXIT_ALREADY_RUNNING, "unreachable": EXIT_NOT_RUNNING}
+            ctx.exit(code.get(exc.code, EXIT_FAILED))
+
+
+@contextlib.contextmanager
+def daemon(*, start: bool = True) -> Iterator[Any]:
+    """A client of the daemon, which is started if none runs."""
+    from assistant.clients import launch
+    from assistant.clients.http import Client
+
+    paths = load_paths()
+    if start:
+        launch.start(paths)
+    with Client.to(paths) as client:
+        yield client
+
+
+def example(text: str) -> Callable[[Any], Any]:
+    """Show an example below a command's help."""
+
+    def add(command: Any) -> Any:
+        command.epilog = f"Example: {text}"
+        return command
+
+    return add
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="nestor")
+def main() -> None:
+    """Nestor, a private assistant that lives on this machine."""
+
+
+@example("nestor up --detach")
+@main.command()
+@click.option(
+    "--detach", is_flag=True, help="Return once it answers; it runs on in the background."
+)
+@click.option("--port", type=click.IntRange(0, 65535), help="TCP port on 127.0.0.1 and ::1.")
+@click.option("--model", help="Catalogue id, path to a .gguf file, or `fake`.")
+@json_option
+def up(detach: bool, port: int | None, model: str | None, as_json: bool) -> None:
+    """Start the daemon."""
+    paths = load_paths()
+    settings = load_settings(paths, flags={"port": port, "model": model})
+    if not detach:
+        from assistant.daemon import run
+
+        return run(paths, settings)
+    from assistant.clients import launch
+    from assistant.instance import find
+
+    already = find(paths.lock) is not None
+    flags = [f"--{n}={v}" for n, v in (("port", port), ("model", model)) if v is not None]
+    running = launch.start(paths, flags)
+    if as_json:
+        return console.as_json(
+            {"pid": running.pid, "port": running.port, "already_running": already}
+        )
+    word = "is already running" if already else "is up"
+    return console.line(f"Nestor {word}: pid {running.pid}, http://127.0.0.1:{running.port}")
+
+
+@example("nestor down")
+@main.command()
+@json_option
+def down(as_json: bool) -> None:
+    """Stop the daemon."""
+    from assistant.clients import launch
+
+    stopped = launch.stop(load_paths())
+    if as_json:
+        return console.as_json({"stopped": stopped.pid if stopped else None})
+    return console.line("Nestor is down." if stopped else "Nestor was not running.")
+
+
+@example("nestor status")
+@main.command()
+@json_option
+def status(as_json: bool) -> None:
+    """Show what runs: model, layers, processes, memory. Exit code 3 if nothing does."""
+    with daemon(start=False) as client:
+        data = client.get("/api/v1/status")
+    if as_json:
+        return console.as_json(data)
+    model, memory = data["model"], data["memory"]
+    where = f"{model['gpu_layers']}/{model['layers']} layers on the GPU" if model["layers"] else ""
+    rows = [
+        ("daemon", f"{data['version']}, pid {data['pid']}, {_mb(data['rss_bytes'])}"),
+        ("model", " ".join(x for x in (model["id"], model["state"], where, model["problem"]) if x)),
+        ("queue", f"{data['queue']['length']} of {data['queue']['limit']}"),
+        ("memory", f"{memory['count']} memories, {memory['pending']} waiting for vectors"),
+        ("embedder", data["embedder"]),
+        ("key", data["key"]),
+    ]
+    rows += [
+        (f"{c['name']} child", f"{c['state']}, {_mb(c['rss_bytes'])}, {c['crashes']} crashes")
+        for c in data["children"]
+    ]
+    return console.table(("", ""), rows)
+
+
+@example("nestor doctor")
+@main.command()
+@json_option
+def doctor(as_json: bool) -> None:
+    """Check everything and say what to do. Exit code 1 if something is wrong."""
+    with daemon(start=True) as client:
+        checks = client.get("/api/v1/doctor")["items"]
+    if as_json:
+        console.as_json(checks)
+    else:
+        for check in checks:
+            console.line(f"{'ok  ' if check['ok'] else 'FAIL'}  {check['name']}: {check['found']}")
+            if check["hint"]:
+                console.line(f"      {check['hint']}")
+    if not all(check["ok"] for check in checks):
+        sys.exit(EXIT_FAILED)
+
+
+@example('nestor ask "Where does my sister live?"')
+@main.command()
+@click.argument("text", nargs=-1, required=True)
+@click.option("--continue", "-c", "again", is_flag=True, help="Go on with the latest conversation.")
+@click.option("--no-memory", is_flag=True, help="Leave memories out of the prompt.")
+@click.option("--verbose", "-v", is_flag=True, help="Show the receipt.")
+@json_option
+def ask(text: tuple[str, ...], again: bool, no_memory: bool, verbose: bool, as_json: bool) -> None:
+    """Ask one question and print the answer as it comes."""
+    with daemon() as client:
+        conversation = _latest(client) if again else client.post("/api/v1/conversations", {})["id"]
+        events = client.stream(
+            f"/api/v1/conversations/{conversation}/turns",
+            {"text": " ".join(text), "memory": not no_memory},
+        )
+        if as_json:
+            return console.as_json(_answer(conversation, list(events)))
+        seen = console.pieces(events)
+    if verbose:
+        console.receipt(seen)
+    return None
+
+
+@example("nestor chat")
+@main.command()
+@click.option("--continue", "-c", "again", is_flag=True, help="Go on with the latest conversation.")
+@click.option("--verbose", "-v", is_flag=True, help="Show a receipt after each answer.")
+@click.option("--json", "as_json", is_flag=True, help="Print each answer as a line of JSON.")
+def chat(again: bool, verbose: bool, as_json: bool) -> None:
+    """Talk. An empty line or Ctrl-D ends it."""
+    import json
+
+    with daemon() as client:
+        conversation = _latest(client) if again else client.post("/api/v1/conversations", {})["id"]
+        path = f"/api/v1/conversations/{conversation}/turns"
+        while text := _prompt(quiet=as_json):
+            try:
+                if as_json:
+                    answer = _answer(conversation, list(client.stream(path, {"text": text})))
+                    click.echo(json.dumps(answer, ensure_ascii=False))
+                    continue
+                seen = console.pieces(client.stream(path, {"text": text}))
+                if verbose:
+                    console.receipt(seen)
+            except Unreachable:
+                raise
+            except AssistantError as exc:
+                console.error(exc)
+
+
+@example('nestor remember "My sister Ana lives in Lyon"')
+@main.command()
+@click.argument("text", nargs=-1, required=True)
+@click.option(
+    "--kind", default="note", show_default=True, help="fact, preference, event, task, note."
+)
+@click.option("--said-at", help="When it was said (ISO 8601); now if left out.")
+@json_option
+def remember(text: tuple[str, ...], kind: str, said_at: str | None, as_json: bool) -> None:
+    """Store a memory."""
+    with daemon() as client:
+        body = {"text": " ".join(text), "kind": kind, "said_at": said_at, "source": "cli"}
+        row = client.post("/api/v1/memories", body)
+    return console.as_json(row) if as_json else console.line(f"Remembered ({row['id']}).")
+
+
+@example('nestor recall "sister"')
+@main.command()
+@click.argument("query", nargs=-1, required=True)
+@click.option("-k", default=5, show_default=True, type=click.IntRange(1, 100), help="How many.")
+@json_option
+def recall(query: tuple[str, ...], k: int, as_json: bool) -> None:
+    """Show the memories nearest to a question."""
+    with daemon() as client:
+        found = client.post("/api/v1/memories/search", {"query": " ".join(query), "k": k})
+    if as_json:
+        return console.as_json(found["items"])
+    for row in found["items"]:
+        console.line(f"{row['score']:.2f}  {row['said_at'][:10]}  {row['text']}  ({row['id']})")
+    if not found["items"]:
+        console.line("Nothing comes to mind.")
+    return None
+
+
+@example('nestor forget "my sister\'s address"')
+@main.command()
+@click.argument("query", nargs=-1)
+@click.option("--id", "ids", multiple=True, help="Forget this memory; may be repeated.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@json_option
+def forget(query: tuple[str, ...], ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
+    """Forget memories for good, by id or by what they say."""
+    if bool(query) == bool(ids):
+        raise InvalidInput("Say what to forget.", "Give either words or --id.")
+    with daemon() as client:
+        if query and not yes:
+            ids = _choose(client, " ".join(query))
+            query = ()
+        body = {"query": " ".join(query)} if query else {"ids": list(ids)}
+        gone = client.post("/api/v1/forget", body)["forgotten"] if query or ids else []
+    if as_json:
+        return console.as_json({"forgotten": gone})
+    return console.line(f"Forgot {len(gone)} memor{'y' if len(gone) == 1 else 'ies'}.")
+
+
+@main.group(cls=Group)
+def models() -> None:
+    """List, fetch, check, choose and remove models."""
+
+
+@example("nestor models list")
+@models.command("list")
+@json_option
+def models_list(as_json: bool) -> None:
+    """Show the catalogue."""
+    with daemon() as client:
+        rows = client.get("/api/v1/models")["items"]
+    if as_json:
+        return console.as_json(rows)
+    return console.table(
+        ("id", "model", "size", "memory", "state"),
+        [
+            (
+                row["id"],
+                row["title"],
+                _mb(row["bytes"]),
+                _mb(row["ram_bytes"]),
+                "in use" if row["in_use"] and row["state"] == "present" else row["state"],
+            )
+            for row in rows
+        ],
+    )
+
+
+@example("nestor models pull starter")
+@models.command("pull")
+@click.argument("model")
+@json_option
+def models_pull(model: str, as_json: bool) -> None:
+    """Fetch a model; an interrupted fetch goes on where it stopped."""
+    _steps(model, "pull", as_json)
+
+
+@example("nestor models verify starter")
+@models.command("verify")
+@click.argument("model")
+@json_option
+def models_verify(model: str, as_json: bool) -> None:
+    """Read a model's whole file and compare its hash."""
+    _steps(model, "verify", as_json)
+
+
+@example("nestor models use small")
+@models.command("use")
+@click.argument("model")
+@json_option
+def models_use(model: str, as_json: bool) -> None:
+    """Answer with another model from now on."""
+    with daemon() as client:
+        info = client.post("/api/v1/models/use", {"model": model})
+    return console.as_json(info) if as_json else console.line(f"{info['id']} is in use.")
+
+
+@example("nestor models rm small")
+@models.command("rm")
+@click.argument("model")
+@json_option
+def models_rm(model: str, as_json: bool) -> None:
+    """Delete a model's file."""
+    with daemon() as client:
+        data = client.delete(f"/api/v1/models/{model}")
+    return console.as_json(data) if as_json else console.line(f"Freed {_mb(data['freed_bytes'])}.")
+
+
+@example("nestor token")
+@main.command()
+@json_option
+def token(as_json: bool) -> None:
+    """Print the owner's token, for your own programs."""
+    value = owner_token(load_paths().token)
+    return console.as_json({"token": value}) if as_json else console.line(value)
+
+
+def _steps(model: str, verb: str, as_json: bool) -> None:
+    with daemon() as client:
+        steps = client.stream(f"/api/v1/models/{model}/{verb}")
+        last = console.follow(steps, model)
+    if as_json:
+        return console.as_json(last)
+    return console.line(f"{model} is here and verified.")
+
+
+def _latest(client: Any) -> str:
+    rows = client.get("/api/v1/conversations", limit=1)["items"]
+    if not rows:
+        raise ConversationNotFound("There is no conversation to go on with.", "Ask without -c.")
+    return str(rows[0]["id"])
+
+
+def _answer(conversation: str, events: list[Any]) -> dict[str, Any]:
+    by_name = {event.event: event.data for event in events}
+    return {
+        "conversation": conversation,
+        "turn": by_name["started"]["turn"],
+        "text": "".join(event.data["text"] for event in events if event.event == "token"),
+        "recalled": by_name["recalled"]["items"],
+        "receipt": by_name["receipt"],
+    }
+
+
+def _prompt(*, quiet: bool) -> str:
+    with contextlib.suppress(ImportError):
+        import readline  # noqa: F401 - line editing for input()
+    try:
+        return input("" if quiet else "> ").strip()
+    except (EOFError, KeyboardInterrupt):
+        return ""
+
+
+def _choose(client: Any, query: str) -> tuple[str, ...]:
+    found = client.post("/api/v1/memories/search", {"query": query, "k": 5})["items"]
+    chosen = [row["id"] for row in found if click.confirm(f"Forget: {row['text']}", err=True)]
+    return tuple(chosen)
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:,.0f} MB"

@@ -1,0 +1,1 @@
+"""Programs of the user's that talk to the daemon, over HTTP only."""

@@ -1,0 +1,108 @@
+"""What the command line prints: for people with rich, for programs as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.table import Table
+
+from assistant.errors import AssistantError
+from assistant.types import Event
+
+out = Console(highlight=False, markup=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+
+def as_json(value: Any) -> None:
+    """A value for programs: one JSON document on standard output."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def line(text: str) -> None:
+    """A line for people. Text of memories and answers goes through here: no markup is read in it."""
+    out.print(text)
+
+
+def say(text: str) -> None:
+    """A line about what is going on, on standard error."""
+    err.print(text)
+
+
+def error(exc: AssistantError) -> None:
+    """What went wrong and what to do next, on standard error."""
+    err.print(f"Error: {exc.message}")
+    if exc.hint:
+        err.print(f"  {exc.hint}")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A plain table."""
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        grid.add_column(column, overflow="fold")
+    for row in rows:
+        grid.add_row(*row)
+    out.print(grid)
+
+
+def pieces(events: Iterable[Event]) -> list[Event]:
+    """Print an answer as it comes; returns all its events."""
+    seen = []
+    for event in events:
+        seen.append(event)
+        if event.event == "token":
+            sys.stdout.write(event.data["text"])
+            sys.stdout.flush()
+    sys.stdout.write("\n")
+    return seen
+
+
+def receipt(events: Sequence[Event]) -> None:
+    """The account of an answer."""
+    by_name = {event.event: event.data for event in events}
+    items = {item["id"]: item for item in by_name.get("recalled", {}).get("items", [])}
+    data = by_name.get("receipt", {})
+    err.print("")
+    for memory in data.get("memories", []):
+        text = items.get(memory["id"], {}).get("text", "")
+        err.print(
+            f"  memory {memory['id']}  score {memory['score']:.2f}  {memory['tokens']} tokens: {text}"
+        )
+    where = data.get("where", {})
+    place = f"{where.get('gpu_layers', 0)} of {where.get('layers', 0)} layers on the GPU"
+    err.print(
+        f"  {data.get('model')} on {where.get('device')} ({place}): "
+        f"{data.get('tokens_in')} tokens in ({data.get('tokens_cached')} cached), "
+        f"{data.get('tokens_out')} out, first after {data.get('first_token_ms')} ms, "
+        f"{data.get('tokens_per_s')} tokens/s"
+    )
+    for item in data.get("dropped", []):
+        err.print(f"  not in the prompt: {item}")
+    left = data.get("left_machine")
+    err.print(f"  left this machine: {left or 'nothing'}")
+
+
+def follow(events: Iterable[Event], title: str) -> dict[str, Any]:
+    """Show the steps of a download or a check as a bar; returns the last step."""
+    last: dict[str, Any] = {}
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
+    )  # fmt: skip
+    with Progress(*columns, console=err) as bar:
+        task = bar.add_task(title)
+        for event in events:
+            if event.event == "progress":
+                last = event.data
+                bar.update(
+                    task,
+                    description=f"{title}: {last['step']}",
+                    completed=last["done_bytes"],
+                    total=last["total_bytes"] or None,
+                )
+    return last

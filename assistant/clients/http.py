@@ -1,0 +1,115 @@
+"""The daemon's API as Python calls. Raises the AssistantError the daemon answered with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Self
+
+import httpx
+
+from assistant.config import Paths
+from assistant.errors import AssistantError, Unreachable, revive
+from assistant.instance import find
+from assistant.types import Event
+
+CONNECT_S = 3.0
+ANSWER_S = 60.0
+STREAM_S = 60.0
+"""Between two pieces of a stream; the daemon sends a comment every 15 s."""
+
+
+class Client:
+    """A connection to one daemon. Not for several threads."""
+
+    def __init__(self, port: int, token: str) -> None:
+        self._http = httpx.Client(
+            base_url=f"http://127.0.0.1:{port}",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S),
+            trust_env=False,
+        )
+
+    @classmethod
+    def to(cls, paths: Paths) -> Client:
+        """A client of the daemon that runs in these paths. Raises Unreachable if none does."""
+        running = find(paths.lock)
+        if running is None:
+            raise Unreachable
+        try:
+            token = paths.token.read_text("ascii").strip()
+        except OSError as exc:
+            raise Unreachable("The daemon's token cannot be read.") from exc
+        return cls(running.port, token)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def get(self, path: str, **params: Any) -> Any:
+        """GET a JSON value."""
+        return self._send("GET", path, params={k: v for k, v in params.items() if v is not None})
+
+    def post(self, path: str, body: Any = None) -> Any:
+        """POST a JSON value."""
+        return self._send("POST", path, json=body)
+
+    def delete(self, path: str) -> Any:
+        """DELETE."""
+        return self._send("DELETE", path)
+
+    def health(self) -> Any:
+        """`GET /health`."""
+        return self.get("/health")
+
+    def stream(self, path: str, body: Any = None) -> Iterator[Event]:
+        """POST, and yield the events of the answer. A `failed` event is raised as what it says."""
+        timeout = httpx.Timeout(STREAM_S, connect=CONNECT_S)
+        try:
+            with self._http.stream("POST", path, json=body, timeout=timeout) as response:
+                if response.is_error:
+                    response.read()
+                    raise _error(response)
+                for event in _events(response.iter_lines()):
+                    if event.event == "failed":
+                        raise _revive(event.data.get("error", {}))
+                    yield event
+        except httpx.TransportError as exc:
+            raise Unreachable("The connection to the daemon was lost.") from exc
+
+    def _send(self, method: str, path: str, **rest: Any) -> Any:
+        try:
+            response = self._http.request(method, path, **rest)
+        except httpx.TransportError as exc:
+            raise Unreachable from exc
+        if response.is_error:
+            raise _error(response)
+        return response.json()
+
+
+def _events(lines: Iterator[str]) -> Iterator[Event]:
+    """Server-sent events (HTML standard, 9.2), as far as the daemon uses them."""
+    fields: dict[str, str] = {}
+    for line in lines:
+        if line.startswith(":"):
+            continue
+        if line:
+            name, _, value = line.partition(":")
+            fields[name] = value.removeprefix(" ")
+        elif fields:
+            yield Event(int(fields["id"]), fields["event"], json.loads(fields["data"]))
+            fields = {}
+
+
+def _error(response: httpx.Response) -> AssistantError:
+    try:
+        body = response.json()["error"]
+    except (ValueError, KeyError, TypeError):
+        body = {}
+    return _revive(body)
+
+
+def _revive(body: dict[str, Any]) -> AssistantError:
+    return revive(body.get("code", "internal"), body.get("message", ""), body.get("hint", ""))

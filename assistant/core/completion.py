@@ -1,0 +1,60 @@
+"""The bare model, as the OpenAI routes offer it: no conversation, no log; memory only when asked for."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from assistant.core import prompt
+from assistant.core.ports import Engine, Recall
+from assistant.types import Generated, Message, Sampling
+
+RECALLED = 6
+
+
+class Completions:
+    """Answers lists of messages."""
+
+    def __init__(
+        self, engine: Engine, memory: Recall, clock: Callable[[], datetime] = datetime.now
+    ) -> None:
+        self._engine = engine
+        self._memory = memory
+        self._clock = clock
+
+    def sampling(self) -> Sampling:
+        """How the model is best sampled, for whoever asks for nothing special."""
+        return self._engine.sampling()
+
+    def model(self) -> str:
+        """The id of the model that answers."""
+        return self._engine.info().id
+
+    async def stream(
+        self, messages: Sequence[Message], sampling: Sampling, *, recall: bool = False
+    ) -> AsyncGenerator[Generated, None]:
+        """One Prefilled, Pieces, one Finished. Closing it stops the model.
+
+        Raises EngineBusy, ModelMissing, ContextOverflow, EngineCrashed, Stopped.
+        """
+        place = self._engine.reserve()
+        try:
+            if recall:
+                messages = await self._with_memories(messages)
+            async with contextlib.aclosing(place.stream(messages, sampling)) as items:
+                async for item in items:
+                    yield item
+        finally:
+            place.release()
+
+    async def _with_memories(self, messages: Sequence[Message]) -> Sequence[Message]:
+        last = messages[-1]
+        if last.role != "user":
+            return messages
+        recalled = await self._memory.recall(last.text, k=RECALLED, gate=True)
+        block = prompt.context(recalled, self._clock())
+        asked = msgspec.structs.replace(last, parts=(*block.parts, *last.parts))
+        return (*messages[:-1], asked)

@@ -1,0 +1,93 @@
+"""What core needs from the engine and the memory; whoever builds the daemon fits real ones in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any, Protocol
+
+from assistant.types import (
+    Conversation,
+    Event,
+    Generated,
+    Message,
+    ModelInfo,
+    Recalled,
+    Sampling,
+    Turn,
+    TurnStatus,
+)
+
+
+class Place(Protocol):
+    """A place in the model's queue."""
+
+    def stream(
+        self, messages: Sequence[Message], sampling: Sampling
+    ) -> AsyncGenerator[Generated, None]:
+        """One Prefilled, Pieces, one Finished. Closing it stops the model."""
+        ...
+
+    def release(self) -> None:
+        """Leave the queue. Harmless when done twice."""
+        ...
+
+
+class Engine(Protocol):
+    """A language model."""
+
+    def reserve(self) -> Place:
+        """A place in the queue, at once. Raises EngineBusy or ModelMissing."""
+        ...
+
+    def sampling(self) -> Sampling:
+        """How this model is best sampled."""
+        ...
+
+    def info(self) -> ModelInfo:
+        """The model in use."""
+        ...
+
+
+class Recall(Protocol):
+    """The part of the memory that a turn asks."""
+
+    async def recall(
+        self,
+        query: str,
+        *,
+        k: int,
+        kinds: Sequence[str] | None = None,
+        as_of: str | None = None,
+        scope: str | None = None,
+        gate: bool = False,
+    ) -> list[Recalled]:
+        """The nearest memories, best first; with `gate`, none rather than a bad one."""
+        ...
+
+
+class TurnLog(Protocol):
+    """Where conversations are kept. What returns is durable."""
+
+    async def get(self, conversation_id: str) -> Conversation: ...
+    async def update(self, conversation_id: str, *, title: str) -> Conversation: ...
+    async def turns(self, conversation_id: str) -> list[Turn]: ...
+    async def turn(self, turn_id: str) -> Turn: ...
+    async def turn_events(self, turn_id: str) -> list[Event]: ...
+
+    async def start_turn(
+        self, conversation_id: str, turn_id: str, text: str, model: str
+    ) -> Turn: ...
+
+    async def finish_turn(
+        self,
+        turn_id: str,
+        *,
+        status: TurnStatus,
+        context: str,
+        reply: str,
+        tokens: int,
+        receipt: dict[str, Any] | None,
+        error: dict[str, Any] | None,
+        recalled: Sequence[Recalled],
+        events: Sequence[Event],
+    ) -> None: ...

@@ -1,0 +1,81 @@
+"""The account of one answer: what was in its prompt, what it cost, where it ran, what left the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from assistant.core.prompt import Context, History
+from assistant.types import Finished, ModelInfo, Prefilled, Recalled
+
+
+class Receipt:
+    """Filled in as the turn goes on. Names memories by id, so that a forgotten one leaves no text."""
+
+    def __init__(self) -> None:
+        self._recalled: Sequence[Recalled] = ()
+        self._history = History((), ())
+        self._truncated: tuple[str, ...] = ()
+        self._prefilled = Prefilled(0, 0)
+        self._first_s: float | None = None
+        self._end: tuple[Finished, ModelInfo] | None = None
+
+    def begin(self, recalled: Sequence[Recalled], history: History, context: Context) -> None:
+        """What goes into the prompt."""
+        self._recalled, self._history = recalled, history
+        self._truncated = context.truncated
+
+    def read(self, prefilled: Prefilled) -> int:
+        """The prompt was read; returns the tokens that this turn added to it."""
+        self._prefilled = prefilled
+        old = {"system", ""} | {turn.id for turn in self._history.kept}
+        return sum(n for ref, n in prefilled.counts.items() if ref not in old) + 16
+
+    def first(self, seconds: float) -> None:
+        """A piece is out; the first one counts."""
+        if self._first_s is None:
+            self._first_s = seconds
+
+    def finish(self, finished: Finished, model: ModelInfo) -> None:
+        """The answer is complete."""
+        self._end = finished, model
+
+    def data(self) -> dict[str, Any]:
+        """As sent and logged. Times in milliseconds."""
+        counts = self._prefilled.counts
+        out: dict[str, Any] = {
+            "memories": [
+                {"id": m.id, "score": round(m.score, 4), "tokens": counts.get(m.id, 0)}
+                for m in self._recalled
+            ],
+            "messages": [
+                {"turn": turn.id, "tokens": counts.get(turn.id, 0)} for turn in self._history.kept
+            ],
+            "tokens": {ref or "template": counts.get(ref, 0) for ref in _FIXED},
+            "dropped": [
+                *({"turn": turn.id, "reason": "context_full"} for turn in self._history.dropped),
+                *({"memory": id_, "reason": "shortened"} for id_ in self._truncated),
+            ],
+            "tokens_in": self._prefilled.tokens,
+            "tokens_cached": self._prefilled.cached,
+            "left_machine": [],
+        }
+        if self._end is not None:
+            finished, model = self._end
+            speed = finished.tokens_out / finished.decode_s if finished.decode_s > 0 else None
+            out |= {
+                "tokens_out": finished.tokens_out,
+                "finish_reason": finished.reason,
+                "first_token_ms": round((self._first_s or 0.0) * 1000, 1),
+                "tokens_per_s": round(speed, 1) if speed else None,
+                "model": model.id,
+                "where": {
+                    "device": model.device,
+                    "gpu_layers": model.gpu_layers,
+                    "layers": model.layers,
+                },
+            }
+        return out
+
+
+_FIXED = ("system", "context", "question", "")

@@ -1,0 +1,221 @@
+"""Builds everything once; starts in order, stops in reverse. The only place that knows concrete classes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from logging.handlers import RotatingFileHandler
+from typing import Any
+
+import uvicorn
+
+from assistant import __version__
+from assistant.api.app import create_app
+from assistant.api.auth import Auth
+from assistant.api.services import Services
+from assistant.config import LIMITS, Paths, Settings, owner_token
+from assistant.core.completion import Completions
+from assistant.core.prompt import SYSTEM
+from assistant.core.turn import Turns
+from assistant.errors import AssistantError, Internal, PortTaken
+from assistant.instance import Instance, Running
+
+log = logging.getLogger("assistant.daemon")
+
+LOG_BYTES = 2 << 20
+LOG_FILES = 3
+GRACE_S = 2
+"""For streams that were told to end."""
+
+
+def run(paths: Paths, settings: Settings) -> None:
+    """Run the daemon until SIGTERM or SIGINT. Raises AlreadyRunning, PortTaken, ConfigInvalid."""
+    paths.make()
+    instance = Instance(paths.lock)
+    instance.acquire()
+    try:
+        _log_to(paths, settings)
+        sockets = _listen(settings.port)
+        port = int(sockets[0].getsockname()[1])
+        auth = Auth(owner_token(paths.token))
+        instance.announce(Running(pid=os.getpid(), port=port, version=__version__))
+        asyncio.run(Daemon(paths, settings, auth, port).serve(sockets))
+    finally:
+        instance.release()
+
+
+class Daemon:
+    """One run of the daemon."""
+
+    def __init__(self, paths: Paths, settings: Settings, auth: Auth, port: int) -> None:
+        self._paths = paths
+        self._settings = settings
+        self._port = port
+        self._services = Services()
+        self._work = contextlib.AsyncExitStack()
+        self._store = contextlib.AsyncExitStack()
+        hosts = [f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")]
+        self._server = _Server(
+            uvicorn.Config(
+                create_app(self._services, auth, hosts),
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                h11_max_incomplete_event_size=LIMITS.header_bytes,
+                timeout_graceful_shutdown=GRACE_S,
+            )
+        )
+
+    async def serve(self, sockets: list[socket.socket]) -> None:
+        """Listen at once, open the rest beside it, and end cleanly when told to."""
+        stop = asyncio.Event()
+        _on_signals(stop)
+        opening = asyncio.create_task(self._open())
+        serving = asyncio.create_task(self._server.serve(sockets))
+        log.info("listening on port %d", self._port)
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+        log.info("stopping")
+        await asyncio.wait([opening])
+        # Streams get their last event, then the connections close, then the memory.
+        await self._work.aclose()
+        self._server.should_exit = True
+        stopping.cancel()
+        await serving
+        await self._store.aclose()
+        log.info("stopped")
+
+    async def _open(self) -> None:
+        try:
+            await self._build()
+        except AssistantError as exc:
+            log.error("%s: %s", exc.code, exc.message)  # noqa: TRY400
+            self._services.fail(exc)
+        except Exception:
+            log.exception("the daemon could not start")
+            self._services.fail(Internal("Nestor could not start."))
+        else:
+            self._services.open()
+
+    async def _build(self) -> None:
+        # numpy and sqlite-utils take half a second to import; /health answers meanwhile.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        from assistant.state import State
+
+        paths, settings, services = self._paths, self._settings, self._services
+        memory = await self._open_memory()
+        engine, models = await asyncio.to_thread(self._open_engine)
+        self._work.push_async_callback(engine.close)
+        turns = Turns(engine, memory.memories, memory.conversations)
+        self._work.push_async_callback(turns.close)
+        services.turns = turns
+        services.completions = Completions(engine, memory.memories)
+        services.memories = memory.memories
+        services.conversations = memory.conversations
+        services.embedder = memory
+        services.models = models
+        services.system_prompt = SYSTEM
+        services.status = State(
+            paths,
+            settings,
+            engine,
+            memory.memories,
+            port=self._port,
+            key_place=memory.key_place,
+            embedder=lambda: memory.embed_model or settings.embedder,
+            children=lambda: [*engine.children(), *memory.children()],
+        )
+
+    async def _open_memory(self) -> Any:
+        open_memory = await asyncio.to_thread(_import_memory)
+        memory = await open_memory(self._paths, self._settings)
+        self._store.push_async_callback(memory.close)
+        await memory.conversations.interrupted()
+        return memory
+
+    def _open_engine(self) -> tuple[Any, Any]:
+        from assistant.engine.catalogue import Catalogue
+        from assistant.engine.fake import FakeEngine
+        from assistant.engine.fallback import Remembered
+        from assistant.engine.local import LocalEngine
+        from assistant.engine.models import Models
+        from assistant.worker import Child
+
+        catalogue = Catalogue(self._paths.models)
+        if self._settings.model.partition(":")[0] == "fake":
+            engine: Any = FakeEngine.named(self._settings.model)
+        else:
+            child = Child(
+                "engine", "assistant.engine.service", idle_unload_s=self._settings.idle_unload_s
+            )
+            remembered = Remembered(self._paths.engine_memory)
+            engine = LocalEngine(child, catalogue, self._settings, remembered)
+        return engine, Models(catalogue, engine, self._paths)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: the daemon ends its streams first."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        """Leave signals alone."""
+        yield
+
+
+def _import_memory() -> Any:
+    from assistant.memory.service import open_memory
+
+    return open_memory
+
+
+def _listen(port: int) -> list[socket.socket]:
+    """Sockets on 127.0.0.1 and, where there is one, ::1. Raises PortTaken."""
+    first = _bind(socket.AF_INET, "127.0.0.1", port)
+    sockets = [first]
+    if socket.has_ipv6:
+        with contextlib.suppress(OSError, PortTaken):
+            sockets.append(_bind(socket.AF_INET6, "::1", int(first.getsockname()[1])))
+    return sockets
+
+
+def _bind(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        # On Windows this option would let another program take the port away from us.
+        if sys.platform != "win32":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen(512)
+    except OSError as exc:
+        sock.close()
+        raise PortTaken(f"Nothing can listen on port {port}: another program does.") from exc
+    return sock
+
+
+def _on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        try:
+            loop.add_signal_handler(number, stop.set)
+        except NotImplementedError:
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+
+
+def _log_to(paths: Paths, settings: Settings) -> None:
+    form = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    file = RotatingFileHandler(
+        paths.log, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8"
+    )
+    root = logging.getLogger()
+    root.setLevel(logging.WARNING)
+    logging.getLogger("assistant").setLevel(settings.log_level)
+    for handler in (file, logging.StreamHandler()):
+        handler.setFormatter(form)
+        root.addHandler(handler)
+    paths.log.chmod(0o600)

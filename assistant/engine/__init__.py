@@ -1,0 +1,1 @@
+"""The language model: catalogue, file check, chat templates, and the child process that runs it."""

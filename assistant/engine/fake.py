@@ -1,0 +1,121 @@
+"""A scripted model. It ships: `--model fake` runs the whole product without weights.
+
+It answers what it was told to, else it repeats the last user message. `prompts` records what it saw.
+`--model fake:script.json` reads {"replies": ["…"], "word_pause_s": 0.05} from a file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from assistant.config import LIMITS
+from assistant.engine.place import Place, Queue
+from assistant.errors import AssistantError, ConfigInvalid, Conflict
+from assistant.types import (
+    ChildStatus,
+    Finished,
+    Generated,
+    Message,
+    ModelInfo,
+    Piece,
+    Prefilled,
+    Sampling,
+)
+
+_WORD = re.compile(r"\s*\S+")
+
+
+class Script(msgspec.Struct, frozen=True):
+    """What a fake says."""
+
+    replies: tuple[str, ...] = ()
+    word_pause_s: float = 0.0
+
+
+class FakeEngine:
+    """See the module. `replies` are given one after the other; an error among them is raised."""
+
+    def __init__(
+        self,
+        *replies: str | AssistantError,
+        word_pause_s: float = 0.0,
+        queue_length: int = LIMITS.queue_length,
+    ) -> None:
+        self.replies = deque(replies)
+        self.word_pause_s = word_pause_s
+        self.prompts: list[tuple[Message, ...]] = []
+        self.cancelled = 0
+        self._queue = Queue(queue_length, retry_after_s=1.0)
+
+    @classmethod
+    def named(cls, name: str) -> FakeEngine:
+        """The engine of `fake` or `fake:<script>`. Raises ConfigInvalid if the script cannot be read."""
+        _, _, script = name.partition(":")
+        if not script:
+            return cls()
+        try:
+            told = msgspec.json.decode(Path(script).read_bytes(), type=Script)
+        except (OSError, msgspec.DecodeError) as exc:
+            raise ConfigInvalid("The fake model's script cannot be read.") from exc
+        return cls(*told.replies, word_pause_s=told.word_pause_s)
+
+    def reserve(self) -> Place:
+        """A place in the queue. Raises EngineBusy if it is full."""
+        return self._queue.place(self)
+
+    def sampling(self) -> Sampling:
+        """The defaults."""
+        return Sampling()
+
+    async def stream(
+        self, messages: Sequence[Message], sampling: Sampling
+    ) -> AsyncGenerator[Generated, None]:
+        """Tokens are words here."""
+        self.prompts.append(tuple(messages))
+        reply = self.replies.popleft() if self.replies else messages[-1].parts[-1].text
+        if isinstance(reply, AssistantError):
+            raise reply
+        counts: dict[str, int] = {}
+        for part in (part for message in messages for part in message.parts):
+            counts[part.ref] = counts.get(part.ref, 0) + len(part.text.split())
+        yield Prefilled(tokens=sum(counts.values()), cached=0, counts=counts)
+        room = sampling.max_tokens
+        words = _WORD.findall(reply)
+        given = 0
+        try:
+            for word in words[:room]:
+                await asyncio.sleep(self.word_pause_s)
+                yield Piece(word)
+                given += 1
+        finally:
+            self.cancelled += given < len(words[:room])
+        yield Finished("stop" if given == len(words) else "length", given, 0.0, 0.0)
+
+    async def warm(self) -> None:
+        """Always warm."""
+
+    def info(self) -> ModelInfo:
+        """A model that runs nowhere."""
+        return ModelInfo(id="fake", family="fake", state="ready", context=1 << 16, device="none")
+
+    @property
+    def queue_length(self) -> int:
+        """Requests that wait or run."""
+        return self._queue.taken
+
+    async def use(self, name: str) -> ModelInfo:
+        """A daemon that was started with the fake keeps it."""
+        raise Conflict("This daemon runs the fake model.", "Start it with another `--model`.")
+
+    def children(self) -> list[ChildStatus]:
+        """None."""
+        return []
+
+    async def close(self) -> None:
+        """Nothing to end."""

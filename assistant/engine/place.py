@@ -1,0 +1,55 @@
+"""A place in a model's queue: taken before the first byte goes out, always given back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Protocol
+
+from assistant.errors import EngineBusy
+from assistant.types import Generated, Message, Sampling
+
+
+class Answering(Protocol):
+    """What a place leads to."""
+
+    def stream(
+        self, messages: Sequence[Message], sampling: Sampling
+    ) -> AsyncGenerator[Generated, None]:
+        """One Prefilled, Pieces, one Finished."""
+        ...
+
+
+class Queue:
+    """Counts who waits or runs. Full is full: the next one hears so at once."""
+
+    def __init__(self, length: int, retry_after_s: float) -> None:
+        self._length = length
+        self._retry_after_s = retry_after_s
+        self.taken = 0
+
+    def place(self, engine: Answering) -> Place:
+        """A place. Raises EngineBusy with the seconds after which to try again."""
+        if self.taken >= self._length:
+            raise EngineBusy(retry_after_s=self._retry_after_s)
+        self.taken += 1
+        return Place(self, engine)
+
+
+class Place:
+    """See the module."""
+
+    def __init__(self, queue: Queue, engine: Answering) -> None:
+        self._queue: Queue | None = queue
+        self._engine = engine
+
+    def stream(
+        self, messages: Sequence[Message], sampling: Sampling
+    ) -> AsyncGenerator[Generated, None]:
+        """The answer to `messages`. Closing the generator stops the model."""
+        return self._engine.stream(messages, sampling)
+
+    def release(self) -> None:
+        """Leave the queue. Harmless when done twice."""
+        if self._queue is not None:
+            self._queue.taken -= 1
+            self._queue = None

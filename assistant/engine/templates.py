@@ -1,0 +1,139 @@
+"""Chat templates, one per family. A model file's own template is never executed.
+
+Text that people or models wrote becomes ordinary segments; only the markers below are `special`,
+so nothing in a message can end its turn or open another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from assistant.errors import FamilyUnknown
+from assistant.types import Message, Part, Segment
+
+_Template = Callable[[Sequence[Message]], Iterator[Segment]]
+
+# Architectures (GGUF `general.architecture`) that leave no doubt. `llama` is not among them: Llama 3,
+# Mistral 7B, SmolLM and many more share it, so their vocabulary decides.
+_BY_ARCHITECTURE = {
+    "qwen2": "chatml",
+    "qwen2moe": "chatml",
+    "qwen3": "chatml",
+    "qwen3moe": "chatml",
+    "qwen3next": "chatml",
+    "gemma": "gemma",
+    "gemma2": "gemma",
+    "gemma3": "gemma",
+    "gemma3n": "gemma",
+    "mistral3": "mistral",
+}
+
+# A family's own marker: one token in its vocabulary, and in no other family's.
+MARKERS = {
+    "chatml": "<|im_start|>",
+    "llama3": "<|start_header_id|>",
+    "gemma": "<start_of_turn>",
+    "mistral": "[INST]",
+    "phi": "<|assistant|>",
+}
+
+
+def choose(architecture: str, marked: Sequence[str], chosen: str = "") -> str:
+    """The family of a model: the one chosen, else by architecture, else by its vocabulary.
+
+    `marked` names the families whose marker is one token of the model. Raises FamilyUnknown.
+    """
+    if chosen:
+        if chosen not in _TEMPLATES:
+            raise FamilyUnknown(f"There is no chat template named {chosen!r}.")
+        return chosen
+    if architecture in _BY_ARCHITECTURE:
+        return _BY_ARCHITECTURE[architecture]
+    if len(marked) == 1:
+        return marked[0]
+    raise FamilyUnknown(f"No chat template is known for the architecture {architecture!r}.")
+
+
+def render(family: str, messages: Sequence[Message]) -> tuple[Segment, ...]:
+    """The prompt for the next answer. What stays the same in `messages` stays the same here."""
+    try:
+        template = _TEMPLATES[family]
+    except KeyError:
+        raise FamilyUnknown(f"There is no chat template named {family!r}.") from None
+    return tuple(template(messages))
+
+
+def _chatml(messages: Sequence[Message]) -> Iterator[Segment]:
+    for message in messages:
+        yield _mark(f"<|im_start|>{message.role}\n")
+        yield from _text(message)
+        yield _mark("<|im_end|>\n")
+    yield _mark("<|im_start|>assistant\n")
+
+
+def _llama3(messages: Sequence[Message]) -> Iterator[Segment]:
+    for message in messages:
+        yield _mark(f"<|start_header_id|>{message.role}<|end_header_id|>\n\n")
+        yield from _text(message)
+        yield _mark("<|eot_id|>")
+    yield _mark("<|start_header_id|>assistant<|end_header_id|>\n\n")
+
+
+def _gemma(messages: Sequence[Message]) -> Iterator[Segment]:
+    for message in _system_into_user(messages):
+        role = "model" if message.role == "assistant" else "user"
+        yield _mark(f"<start_of_turn>{role}\n")
+        yield from _text(message)
+        yield _mark("<end_of_turn>\n")
+    yield _mark("<start_of_turn>model\n")
+
+
+def _mistral(messages: Sequence[Message]) -> Iterator[Segment]:
+    for message in _system_into_user(messages):
+        if message.role == "assistant":
+            yield from _text(message)
+            yield _mark("</s>")
+        else:
+            yield _mark("[INST]")
+            yield from _text(message)
+            yield _mark("[/INST]")
+
+
+def _phi(messages: Sequence[Message]) -> Iterator[Segment]:
+    for message in messages:
+        yield _mark(f"<|{message.role}|>\n")
+        yield from _text(message)
+        yield _mark("<|end|>\n")
+    yield _mark("<|assistant|>\n")
+
+
+_TEMPLATES: dict[str, _Template] = {
+    "chatml": _chatml,
+    "llama3": _llama3,
+    "gemma": _gemma,
+    "mistral": _mistral,
+    "phi": _phi,
+}
+
+
+def _mark(text: str) -> Segment:
+    return Segment(text, special=True)
+
+
+def _text(message: Message) -> Iterator[Segment]:
+    return (Segment(part.text, ref=part.ref) for part in message.parts if part.text)
+
+
+def _system_into_user(messages: Sequence[Message]) -> Iterator[Message]:
+    """For families without a system role: its text opens the user message that follows."""
+    waiting: tuple[Part, ...] = ()
+    for message in messages:
+        if message.role == "system":
+            waiting += (*message.parts, Part("\n\n"))
+        elif message.role == "user":
+            yield Message("user", waiting + message.parts)
+            waiting = ()
+        else:
+            yield message
+    if waiting:
+        yield Message("user", waiting)

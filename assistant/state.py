@@ -1,0 +1,140 @@
+"""The state of the whole, as `status` and `doctor` show it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from typing import Any, Protocol
+
+import msgspec
+
+from assistant import __version__
+from assistant.config import LIMITS, Paths, Settings
+from assistant.types import ChildStatus, MemoryCount, ModelInfo
+from assistant.worker.child import rss_bytes
+
+_SPARE_BYTES = 1 << 30
+
+
+class Engine(Protocol):
+    """The engine's state."""
+
+    @property
+    def queue_length(self) -> int: ...
+    def info(self) -> ModelInfo: ...
+    def children(self) -> list[ChildStatus]: ...
+    async def warm(self) -> None: ...
+
+
+class Memory(Protocol):
+    """The memory's state."""
+
+    async def count(self) -> MemoryCount: ...
+    async def check(self) -> dict[str, Any]: ...
+
+
+class State:
+    """See `api.services.Status`."""
+
+    def __init__(
+        self,
+        paths: Paths,
+        settings: Settings,
+        engine: Engine,
+        memory: Memory,
+        *,
+        port: int,
+        key_place: str,
+        embedder: Callable[[], str],
+        children: Callable[[], Sequence[ChildStatus]],
+    ) -> None:
+        self._paths = paths
+        self._settings = settings
+        self._engine = engine
+        self._memory = memory
+        self._port = port
+        self._key_place = key_place
+        self._embedder = embedder
+        self._children = children
+        self._begun = time.monotonic()
+
+    async def status(self) -> dict[str, Any]:
+        """What runs, where, and how much is remembered."""
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "port": self._port,
+            "uptime_s": round(time.monotonic() - self._begun, 1),
+            "rss_bytes": rss_bytes(),
+            "model": msgspec.to_builtins(self._engine.info()),
+            "queue": {"length": self._engine.queue_length, "limit": LIMITS.queue_length},
+            "children": [msgspec.to_builtins(child) for child in self._children()],
+            "memory": msgspec.to_builtins(await self._memory.count()),
+            "embedder": self._embedder(),
+            "key": self._key_place,
+        }
+
+    async def doctor(self) -> list[dict[str, Any]]:
+        """Each check with what it found and what to do. Loads the model if it is not loaded."""
+        return [
+            self._versions(),
+            self._disk(),
+            self._key(),
+            await self._store(),
+            await self._model(),
+            self._offload(),
+        ]
+
+    def _versions(self) -> dict[str, Any]:
+        parts = [f"Nestor {__version__}", f"Python {sys.version.split()[0]}"]
+        parts += [f"{n} {metadata.version(n)}" for n in ("llama-cpp-python", "sqlcipher3")]
+        return _check("versions", True, ", ".join(parts))
+
+    def _disk(self) -> dict[str, Any]:
+        free = shutil.disk_usage(self._paths.data).free
+        found = f"{free / 1e9:.1f} GB free for the memory"
+        return _check("disk", free > _SPARE_BYTES, found, "Free some space.")
+
+    def _key(self) -> dict[str, Any]:
+        if "keyring" in self._key_place:
+            return _check("key", True, "The database key is in the system's keyring.")
+        return _check(
+            "key",
+            True,
+            "The database key is in a file that only you can read (no keyring was found). "
+            "Whoever copies your whole disk has both; disk encryption helps against that.",
+        )
+
+    async def _store(self) -> dict[str, Any]:
+        result = await self._memory.check()
+        count = await self._memory.count()
+        found = f"{count.count} memories, {count.pending} waiting for vectors"
+        return _check(
+            "memory", bool(result.get("ok")), found, "Restore a backup; see the README."
+        ) | {"details": result}
+
+    async def _model(self) -> dict[str, Any]:
+        try:
+            await self._engine.warm()
+        except Exception as exc:  # noqa: BLE001 - whatever it is, it is the finding
+            hint = getattr(exc, "hint", "")
+            return _check("model", False, str(exc), hint)
+        info = self._engine.info()
+        safe = f", safe settings: {info.safe_mode}" if info.safe_mode else ""
+        return _check("model", True, f"{info.id} is ready, {info.context} tokens of context{safe}")
+
+    def _offload(self) -> dict[str, Any]:
+        info = self._engine.info()
+        if info.gpu_layers:
+            found = f"{info.gpu_layers} of {info.layers} layers on {info.device}"
+        else:
+            found = info.problem or "This build of llama-cpp-python runs on the CPU only."
+        return _check("gpu", not info.problem, found, "`make run` looks for a GPU again.")
+
+
+def _check(name: str, ok: bool, found: str, hint: str = "") -> dict[str, Any]:
+    return {"name": name, "ok": ok, "found": found, "hint": "" if ok else hint}

@@ -1,0 +1,1 @@
+"""Benchmarks: `make bench`. Figures come with their median and spread, and a limit or peer beside them."""
