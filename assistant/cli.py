@@ -42,6 +42,7 @@ def daemon(*, start: bool = True) -> Iterator[Any]:
 
     paths = load_paths()
     if start:
+        load_settings(paths)
         launch.start(paths)
     with Client.to(paths) as client:
         yield client

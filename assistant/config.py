@@ -49,6 +49,18 @@ class Limits(msgspec.Struct, frozen=True):
     """Texts in one embeddings request."""
     stop_strings: int = 8
     """Stop strings in one request."""
+    stop_chars: int = 400
+    """One stop string."""
+    name_chars: int = 200
+    """An id or a cursor in a request."""
+    path_chars: int = 4_096
+    """The path of a model file."""
+    recalled_rows: int = 6
+    """Memories in front of a question; small models read few well."""
+    recalled_chars: int = 1_200
+    """Of one memory, in front of a question; the receipt says when it had more."""
+    reply_tokens: int = 1_024
+    """The answer of a turn."""
     queue_length: int = 16
     """Requests waiting for the model; one more is refused with 429."""
     finished_turns: int = 64

@@ -129,6 +129,8 @@ class State:
 
     def _offload(self) -> dict[str, Any]:
         info = self._engine.info()
+        if info.state != "ready":
+            return _check("gpu", True, "Known once the model is loaded.")
         if info.gpu_layers:
             found = f"{info.gpu_layers} of {info.layers} layers on {info.device}"
         else:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import httpx
 
+from assistant.config import load_paths
+
 
 class RunningDaemon:
     """Started on a free port in a home of its own; `api` talks to it with the owner's token."""
@@ -18,7 +20,8 @@ class RunningDaemon:
     def __init__(self, home: Path, *, model: str = "fake", env: dict[str, str] | None = None):
         self.home = home
         self.env = os.environ | {
-            "NESTOR_HOME": str(home), "NESTOR_KEY_STORE": "file", "NESTOR_PORT": "0",
+            "NESTOR_HOME": str(home), "NESTOR_MODELS": str(load_paths().models),
+            "NESTOR_KEY_STORE": "file", "NESTOR_PORT": "0",
         } | (env or {})  # fmt: skip
         self.model = model
         self.process: subprocess.Popen | None = None
@@ -26,6 +29,8 @@ class RunningDaemon:
 
     def up(self) -> "RunningDaemon":
         self.home.mkdir(parents=True, exist_ok=True)
+        if self.api is not None:
+            self.api.close()
         with (self.home / "output.log").open("ab") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "assistant", "up", "--model", self.model],

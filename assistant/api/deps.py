@@ -18,4 +18,6 @@ def services(request: Request) -> Services:
 
 Use = Annotated[Services, Depends(services)]
 Limit = Annotated[int, Query(ge=1, le=LIMITS.page_rows, description="Rows in this page.")]
-Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before.")]
+Cursor = Annotated[
+    str | None, Query(max_length=LIMITS.name_chars, description="`next` of the page before.")
+]

@@ -69,7 +69,7 @@ class Search(BaseModel):
 class Forget(BaseModel):
     """Which memories to forget: by id, or everything that clearly matches a query."""
 
-    ids: list[Annotated[str, Field(max_length=64)]] | None = Field(
+    ids: list[Annotated[str, Field(max_length=LIMITS.name_chars)]] | None = Field(
         None, min_length=1, max_length=LIMITS.page_rows
     )
     query: str | None = Field(None, max_length=LIMITS.query_chars)
@@ -157,11 +157,16 @@ async def history(use: Use, memory_id: str) -> Response:
 
 @router.post("/forget")
 async def forget(use: Use, body: Forget) -> Response:
-    """Delete memories by id or by what they say, for good; answers the ids that are gone."""
+    """Delete memories by id or by what they say, for good; answers the ids that are gone.
+
+    An id that is not there is an error, and then nothing is deleted.
+    """
     if (body.ids is None) == (body.query is None):
         raise InvalidInput("Say what to forget.", "Send either `ids` or `query`.")
     if body.query is not None:
         check_text(body.query, LIMITS.query_chars)
+    for memory_id in body.ids or ():
+        await use.memories.get(memory_id)
     gone = await use.memories.forget(ids=body.ids, query=body.query)
     use.turns.forget()
     return reply({"forgotten": gone})

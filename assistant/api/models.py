@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from assistant.api.deps import Use
 from assistant.api.replies import event_stream, page, reply
+from assistant.config import LIMITS
 from assistant.core.checks import check_text
 from assistant.errors import AssistantError
 from assistant.types import Event
@@ -22,7 +23,7 @@ router = APIRouter(prefix="/api/v1/models", tags=["models"])
 class Choice(BaseModel):
     """A catalogue id, or the path of a .gguf file on the daemon's machine."""
 
-    model: str = Field(max_length=4096)
+    model: str = Field(max_length=LIMITS.path_chars)
 
 
 @router.get("")
@@ -34,7 +35,7 @@ async def list_models(use: Use) -> Response:
 @router.post("/use")
 async def choose(use: Use, body: Choice) -> Response:
     """Answer with another model from now on, after restarts too."""
-    check_text(body.model, 4096)
+    check_text(body.model, LIMITS.path_chars)
     return reply(await use.models.use(body.model))
 
 

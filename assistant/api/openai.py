@@ -85,7 +85,7 @@ class StreamOptions(BaseModel):
 class ChatRequest(BaseModel):
     """A chat completion to be."""
 
-    model: str = Field(DEFAULT, max_length=200)
+    model: str = Field(DEFAULT, max_length=LIMITS.name_chars)
     messages: list[ChatMessage] = Field(min_length=1, max_length=LIMITS.completion_messages)
     stream: bool | None = None
     stream_options: StreamOptions | None = None
@@ -94,8 +94,8 @@ class ChatRequest(BaseModel):
     max_tokens: Annotated[int | None, Field(ge=1, le=1 << 20)] = None
     max_completion_tokens: Annotated[int | None, Field(ge=1, le=1 << 20)] = None
     seed: Annotated[int | None, Field(ge=-(1 << 63), lt=1 << 63)] = None
-    stop: Annotated[str, Field(max_length=400)] | Annotated[
-        list[Annotated[str, Field(max_length=400)]], Field(max_length=LIMITS.stop_strings)
+    stop: Annotated[str, Field(max_length=LIMITS.stop_chars)] | Annotated[
+        list[Annotated[str, Field(max_length=LIMITS.stop_chars)]], Field(max_length=LIMITS.stop_strings)
     ] | None = None  # fmt: skip
     n: Annotated[int | None, Field(ge=1, le=128)] = None
     logprobs: bool | None = None
@@ -130,7 +130,7 @@ class ChatRequest(BaseModel):
 class EmbeddingsRequest(BaseModel):
     """Texts to be embedded."""
 
-    model: str = Field(DEFAULT, max_length=200)
+    model: str = Field(DEFAULT, max_length=LIMITS.name_chars)
     input: Annotated[str, Field(max_length=LIMITS.memory_chars)] | Annotated[
         list[Annotated[str, Field(max_length=LIMITS.memory_chars)]],
         Field(min_length=1, max_length=LIMITS.embed_inputs),

@@ -63,7 +63,7 @@ def _start(paths: Paths, flags: Sequence[str]) -> Running:
         if running is not None and _healthy(paths):
             return running
         if process.poll() is not None:
-            raise Unreachable(_last_line(said.read_text("utf-8", "replace")))
+            raise _reason(said.read_text("utf-8", "replace"))
         time.sleep(_PAUSE_S)
     raise Unreachable(f"The daemon did not answer within {START_S:.0f} s.")
 
@@ -76,6 +76,10 @@ def _healthy(paths: Paths) -> bool:
         return False
 
 
-def _last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "The daemon ended at once."
+def _reason(said: str) -> Unreachable:
+    """What the daemon printed before it ended: `Error: message`, and a hint below."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    at = next((i for i, line in enumerate(lines) if line.startswith("Error: ")), None)
+    if at is None:
+        return Unreachable("The daemon ended at once.", "Run `nestor up` to see why.")
+    return Unreachable(lines[at].removeprefix("Error: "), " ".join(lines[at + 1 : at + 2]))

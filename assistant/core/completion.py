@@ -8,11 +8,10 @@ from datetime import datetime
 
 import msgspec
 
+from assistant.config import LIMITS
 from assistant.core import prompt
 from assistant.core.ports import Engine, Recall
 from assistant.types import Generated, Message, Sampling
-
-RECALLED = 6
 
 
 class Completions:
@@ -54,7 +53,9 @@ class Completions:
         last = messages[-1]
         if last.role != "user":
             return messages
-        recalled = await self._memory.recall(last.text, k=RECALLED, gate=True)
+        recalled = await self._memory.recall(
+            prompt.query(last.text), k=LIMITS.recalled_rows, gate=True
+        )
         block = prompt.context(recalled, self._clock())
         asked = msgspec.structs.replace(last, parts=(*block.parts, *last.parts))
         return (*messages[:-1], asked)

@@ -11,6 +11,7 @@ from datetime import datetime
 
 import msgspec
 
+from assistant.config import LIMITS
 from assistant.types import Message, Part, Recalled, Turn
 
 # Worded by trial on the smallest model we ship (0.5B): it reads a note as the user's own words, and
@@ -21,9 +22,6 @@ SYSTEM = (
     "the others. Reply in a short sentence, or longer if asked, in the same language as the "
     "question. If the answer is not known, say that you do not know."
 )
-
-MEMORY_CHARS = 1_200
-"""Of one memory, in a prompt; the receipt says when more was there."""
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September",
@@ -57,8 +55,8 @@ def context(recalled: Sequence[Recalled], moment: datetime) -> Context:
     truncated = []
     for memory in sorted(recalled, key=lambda m: m.said_at):
         line = " ".join(memory.text.split())
-        if len(line) > MEMORY_CHARS:
-            line = line[:MEMORY_CHARS] + " …"
+        if len(line) > LIMITS.recalled_chars:
+            line = line[: LIMITS.recalled_chars] + " …"
             truncated.append(memory.id)
         parts.append(Part(f"[Note of {_origin(memory)}: {line}]\n", memory.id))
     parts.append(Part("\n", "context"))
@@ -94,6 +92,12 @@ def fit(turns: Sequence[Turn], budget: int) -> History:
                 held -= usable[first].tokens
                 first += 1
     return History(tuple(usable[first:]), tuple(usable[:first]))
+
+
+def query(text: str) -> str:
+    """What to look for in the memory: of a long text its two ends, where the question stands."""
+    half = LIMITS.query_chars // 2
+    return text if len(text) <= LIMITS.query_chars else f"{text[:half]}\n{text[1 - half :]}"
 
 
 def estimate(text: str) -> int:

@@ -35,10 +35,6 @@ from assistant.types import (
 
 log = logging.getLogger(__name__)
 
-RECALLED = 6
-"""Memories in front of a question; small models read few well."""
-REPLY_TOKENS = 1_024
-"""The longest answer of a turn."""
 TITLE_CHARS = 60
 
 
@@ -163,13 +159,15 @@ class Turns:
     async def _generate(self, run: Run) -> None:
         begun = time.perf_counter()
         if run.recall:
-            run.recalled = await self._memory.recall(run.text, k=RECALLED, gate=True)
+            run.recalled = await self._memory.recall(
+                prompt.query(run.text), k=LIMITS.recalled_rows, gate=True
+            )
         run.log.append("recalled", {"items": [_shown(memory) for memory in run.recalled]})
         run.context = prompt.context(run.recalled, self._clock())
         history = await self._history(run)
         run.receipt.begin(run.recalled, history, run.context)
         messages = prompt.messages(run.conversation.system, history.kept, run.context, run.text)
-        sampling = msgspec.structs.replace(self._engine.sampling(), max_tokens=REPLY_TOKENS)
+        sampling = msgspec.structs.replace(self._engine.sampling(), max_tokens=LIMITS.reply_tokens)
         stream = run.place.stream(messages, sampling)
         async with contextlib.aclosing(stream) as items:
             async for item in items:
@@ -186,7 +184,7 @@ class Turns:
 
     async def _history(self, run: Run) -> prompt.History:
         turns = [t for t in await self._log.turns(run.conversation.id) if t.id != run.id]
-        room = _context_tokens(self._engine.info()) - REPLY_TOKENS
+        room = _context_tokens(self._engine.info()) - LIMITS.reply_tokens
         fixed = run.conversation.system + run.context.text + run.text
         return prompt.fit(turns, max(0, room - prompt.estimate(fixed)))
 

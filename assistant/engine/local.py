@@ -85,7 +85,8 @@ class LocalEngine:
             raise EngineCrashed from exc
 
     async def warm(self) -> None:
-        """Load the model now. Raises as `stream`."""
+        """Load the model now. Raises as `reserve` and `stream`."""
+        self._require()
         try:
             await self._child.ready()
         except ChildCrashed as exc:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from assistant.config import LIMITS
 from assistant.core import prompt
 from assistant.types import Recalled, Turn
 
@@ -73,6 +74,14 @@ def test_old_turns_leave_in_blocks_and_stay_out():
 
 def test_one_turn_larger_than_the_budget_leaves_nothing():
     assert prompt.fit([turn(1, tokens=5_000)], 1_000).kept == ()
+
+
+def test_a_long_question_is_looked_up_by_its_ends():
+    assert prompt.query("short") == "short"
+    long = "Where is my key? " + "x" * 9_000 + " Answer in French."
+    assert len(prompt.query(long)) <= LIMITS.query_chars
+    assert prompt.query(long).startswith("Where is my key?")
+    assert prompt.query(long).endswith("Answer in French.")
 
 
 def test_turns_without_an_answer_are_not_repeated():

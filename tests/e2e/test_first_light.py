@@ -160,10 +160,8 @@ def test_cancel_stops_the_model_during_prefill_and_during_generation(daemon):
 
 
 def test_a_prompt_over_the_context_is_an_error_and_not_a_cut(daemon):
-    text = "one two three four five six seven " * 900
+    text = "7 " * 15_900
     seen = daemon.ask(text)
-    if seen[-1][1] == "done":
-        pytest.fail("the text was meant to be longer than the context")
     assert seen[-1][2]["error"]["code"] == "context_overflow"
     said = [{"role": "user", "content": text * 2}]
     response = daemon.api.post("/v1/chat/completions", json={"messages": said})
