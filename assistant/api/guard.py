@@ -6,6 +6,7 @@ of a type we read, and strict JSON.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 
@@ -34,6 +35,8 @@ OPEN = frozenset({("GET", "/health")})
 
 _IMPORT = "/api/v1/memories/import"
 _LINES = frozenset({b"application/x-ndjson", b"application/jsonl", b"application/json-lines"})
+_LARGE_BYTES = 1 << 16
+"""Above this, reading JSON takes long enough to keep other requests waiting."""
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -125,7 +128,10 @@ async def _strict_body(scope: Scope, receive: Receive) -> Receive:
     body = await _read(receive, limit)
     kind = next((v for n, v in headers if n == b"content-type"), b"").split(b";")[0].strip().lower()
     if body and kind == b"application/json":
-        _check_json(body)
+        if len(body) > _LARGE_BYTES:
+            await asyncio.to_thread(_check_json, body)
+        else:
+            _check_json(body)
     elif body and not (importing and kind in _LINES):
         raise UnsupportedMedia
     return _replay(body, receive)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import msgspec
@@ -115,7 +116,8 @@ async def import_memories(use: Use, request: Request) -> Response:
 
     Everything is checked before anything is stored; then one transaction per batch.
     """
-    rows = _parse(await request.body(), request.headers.get("content-type", ""))
+    kind = request.headers.get("content-type", "")
+    rows = await asyncio.to_thread(_parse, await request.body(), kind)
     stored: list[str] = []
     for at in range(0, len(rows), LIMITS.import_batch_rows):
         batch = await use.memories.add_many(rows[at : at + LIMITS.import_batch_rows])

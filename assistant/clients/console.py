@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, Task, TextColumn, TransferSpeedColumn
 from rich.table import Table
+from rich.text import Text
 
 from assistant.errors import AssistantError
 from assistant.types import Event
@@ -88,17 +89,23 @@ def receipt(events: Sequence[Event]) -> None:
     err.print(f"  left this machine: {left or 'nothing'}")
 
 
+class _Speed(TransferSpeedColumn):
+    """Bytes per second; nothing while there is nothing to say."""
+
+    def render(self, task: Task) -> Text:
+        return super().render(task) if task.finished_speed or task.speed else Text()
+
+
 def follow(events: Iterable[Event], title: str) -> dict[str, Any]:
     """Show the steps of a download or a check as a bar; returns the last step."""
     last: dict[str, Any] = {}
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
-    )  # fmt: skip
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), _Speed())
     with Progress(*columns, console=err) as bar:
-        task = bar.add_task(title)
+        task = None
         for event in events:
             if event.event == "progress":
                 last = event.data
+                task = bar.add_task(title) if task is None else task
                 bar.update(
                     task,
                     description=f"{title}: {last['step']}",

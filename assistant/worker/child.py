@@ -33,20 +33,21 @@ class Call:
         return self._cancelled.is_set()
 
     def on_cancel(self, action: Callable[[], None] | None) -> None:
-        """Run `action` on the pipe's thread as soon as the caller leaves; at once if it has left."""
+        """Run `action` on the pipe's thread as soon as the caller leaves; at once if it has left.
+
+        After `on_cancel(None)` returns, no action runs any more: what comes next is not stopped by it.
+        """
         with self._lock:
             self._on_cancel = action
-            late = action is not None and self.cancelled
-        if late and action is not None:
-            action()
+            if action is not None and self.cancelled:
+                action()
 
     def cancel(self) -> None:
         """The caller left."""
         with self._lock:
             self._cancelled.set()
-            action = self._on_cancel
-        if action is not None:
-            action()
+            if self._on_cancel is not None:
+                self._on_cancel()
 
     def send(self, payload: Any) -> None:
         """One piece of the answer."""

@@ -1,0 +1,253 @@
+"""Conversations and their turns, kept verbatim."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from sqlite_utils import Database
+
+from assistant.config import LIMITS
+from assistant.errors import ConversationNotFound, Stopped, TurnNotFound
+from assistant.memory import rows
+from assistant.memory.readers import Readers
+from assistant.memory.writer import Writer
+from assistant.types import Conversation, Event, Recalled, Turn, TurnStatus, new_id, now
+
+# `list` is a method below, so its type needs other names inside the class.
+_Turns = list[Turn]
+_Events = list[Event]
+_Page = tuple[list[Conversation], str | None]
+
+_CONVERSATION = "id, title, system, created_at, updated_at"
+_TURN = (
+    "id", "conversation_id", "text", "status", "started_at", "context", "reply", "model", "tokens",
+    "receipt", "error", "finished_at",
+)  # fmt: skip
+_TURN_COLUMNS = ", ".join(_TURN)
+
+
+class Conversations:
+    """The conversations of one database. Built by `service.open_memory`."""
+
+    def __init__(self, writer: Writer, readers: Readers, *, clock: Callable[[], str] = now) -> None:
+        self._writer = writer
+        self._readers = readers
+        self._clock = clock
+
+    async def create(self, title: str, system: str) -> Conversation:
+        """A new conversation; `system` never changes."""
+        moment = self._clock()
+        made = Conversation(new_id("c"), _title(title), system, moment, moment)
+
+        def work(db: Database) -> Conversation:
+            db.table("conversations").insert(msgspec.structs.asdict(made))
+            return made
+
+        return await self._writer.run(work)
+
+    async def get(self, conversation_id: str) -> Conversation:
+        """One conversation. Raises ConversationNotFound."""
+        return await self._readers.run(lambda db: _get(db, conversation_id))
+
+    async def list(self, *, cursor: str | None = None, limit: int = 50) -> _Page:
+        """One page, latest used first, and the cursor of the next. Raises InvalidInput."""
+        where, values = "1", []
+        if cursor:
+            moment, seq = rows.read_cursor(cursor, 2)
+            where, values = "(updated_at, seq) < (?, ?)", [moment, rows.cursor_seq(seq)]
+        sql = (
+            f"SELECT seq, {_CONVERSATION} FROM conversations WHERE {where} "  # noqa: S608
+            "ORDER BY updated_at DESC, seq DESC LIMIT ?"
+        )
+
+        def work(db: Database) -> Sequence[Any]:
+            return db.execute(sql, [*values, limit + 1]).fetchall()
+
+        found = await self._readers.run(work)
+        page = [Conversation(*row[1:]) for row in found[:limit]]
+        following = None
+        if len(found) > limit and page:
+            following = rows.write_cursor([page[-1].updated_at, found[limit - 1][0]])
+        return page, following
+
+    async def update(self, conversation_id: str, title: str) -> Conversation:
+        """Rename. Raises ConversationNotFound."""
+        name, moment = _title(title), self._clock()
+
+        def work(db: Database) -> Conversation:
+            _get(db, conversation_id)
+            sql = "UPDATE conversations SET title = ?, updated_at = ? WHERE id = ?"
+            db.execute(sql, [name, moment, conversation_id])
+            return _get(db, conversation_id)
+
+        return await self._writer.run(work)
+
+    async def delete(self, conversation_id: str) -> None:
+        """Remove it with its turns; no copy is left in the file or its log when this returns."""
+
+        def work(db: Database) -> None:
+            _get(db, conversation_id)
+            db.execute("DELETE FROM conversations WHERE id = ?", [conversation_id])
+
+        await self._writer.run(work)
+        await self._writer.checkpoint()
+
+    # --- turns -----------------------------------------------------------------------------
+
+    async def turns(self, conversation_id: str) -> _Turns:
+        """All turns, oldest first. Raises ConversationNotFound."""
+
+        def work(db: Database) -> _Turns:
+            _get(db, conversation_id)
+            sql = f"SELECT {_TURN_COLUMNS} FROM turns WHERE conversation_id = ? ORDER BY seq"  # noqa: S608
+            return [_turn(row) for row in db.execute(sql, [conversation_id])]
+
+        return await self._readers.run(work)
+
+    async def turn(self, turn_id: str) -> Turn:
+        """One turn. Raises TurnNotFound."""
+        return await self._readers.run(lambda db: _get_turn(db, turn_id))
+
+    async def turn_events(self, turn_id: str) -> _Events:
+        """The events of a finished turn, in order; none while it runs. Raises TurnNotFound."""
+
+        def work(db: Database) -> _Events:
+            row = db.execute("SELECT events FROM turns WHERE id = ?", [turn_id]).fetchone()
+            if row is None:
+                raise TurnNotFound
+            return [Event(**one) for one in json.loads(row[0])]
+
+        return await self._readers.run(work)
+
+    async def start_turn(
+        self, conversation_id: str, turn_id: str, text: str, model: str = ""
+    ) -> Turn:
+        """Log a question as `running`; durable when this returns. Raises ConversationNotFound."""
+        moment = self._clock()
+
+        def work(db: Database) -> Turn:
+            _get(db, conversation_id)
+            made = Turn(turn_id, conversation_id, text, "running", moment, model=model)
+            db.execute(
+                "INSERT INTO turns (id, conversation_id, text, status, started_at, model) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                [turn_id, conversation_id, text, made.status, moment, model],
+            )
+            _touch(db, conversation_id, moment)
+            return made
+
+        return await self._writer.run(work)
+
+    async def finish_turn(
+        self,
+        turn_id: str,
+        *,
+        status: TurnStatus,
+        context: str = "",
+        reply: str = "",
+        tokens: int = 0,
+        receipt: dict[str, Any] | None = None,
+        error: dict[str, Any] | None = None,
+        recalled: Sequence[Recalled] = (),
+        events: Sequence[Event] = (),
+    ) -> Turn:
+        """Log how a turn ended; durable when this returns. Raises TurnNotFound.
+
+        A memory that was forgotten while the turn ran is taken out of it again.
+        """
+        moment = self._clock()
+
+        def work(db: Database) -> Turn:
+            turn = _get_turn(db, turn_id)
+            values = {
+                "status": status,
+                "context": context,
+                "reply": reply,
+                "tokens": tokens,
+                "receipt": _dump(receipt),
+                "error": _dump(error),
+                "recalled": json.dumps([msgspec.structs.asdict(one) for one in recalled]),
+                "events": json.dumps([msgspec.structs.asdict(one) for one in events]),
+                "finished_at": moment,
+            }
+            names = ", ".join(f"{name} = ?" for name in values)
+            db.execute(f"UPDATE turns SET {names} WHERE id = ?", [*values.values(), turn_id])  # noqa: S608
+            db.conn.executemany(
+                "INSERT OR IGNORE INTO recalls (memory_id, turn_id) VALUES (?, ?)",
+                [(one.id, turn_id) for one in recalled],
+            )
+            _redact_gone(db, recalled)
+            _touch(db, turn.conversation_id, moment)
+            return _get_turn(db, turn_id)
+
+        return await self._writer.run(work)
+
+    async def interrupted(self) -> int:
+        """At start: turns that a crash left running become failed; how many."""
+        moment = self._clock()
+        stopped = Stopped("Nestor stopped while it answered.")
+        error = {"code": stopped.code, "message": stopped.message, "hint": stopped.hint}
+
+        def work(db: Database) -> int:
+            sql = "SELECT id FROM turns WHERE status = 'running'"
+            running = [one for (one,) in db.execute(sql)]
+            event = json.dumps([{"id": 1, "event": "failed", "data": error}])
+            for turn_id in running:
+                db.execute(
+                    "UPDATE turns SET status = 'failed', error = ?, events = ?, finished_at = ? "
+                    "WHERE id = ?",
+                    [json.dumps(error), event, moment, turn_id],
+                )
+            return len(running)
+
+        return await self._writer.run(work)
+
+
+def _title(title: str) -> str:
+    if not title.strip():
+        return ""
+    return " ".join(rows.clean_text(title, LIMITS.title_chars).split())
+
+
+def _get(db: Database, conversation_id: str) -> Conversation:
+    sql = f"SELECT {_CONVERSATION} FROM conversations WHERE id = ?"  # noqa: S608
+    row = db.execute(sql, [conversation_id]).fetchone()
+    if row is None:
+        raise ConversationNotFound
+    return Conversation(*row)
+
+
+def _get_turn(db: Database, turn_id: str) -> Turn:
+    sql = f"SELECT {_TURN_COLUMNS} FROM turns WHERE id = ?"  # noqa: S608
+    row = db.execute(sql, [turn_id]).fetchone()
+    if row is None:
+        raise TurnNotFound
+    return _turn(row)
+
+
+def _turn(row: Sequence[Any]) -> Turn:
+    values = dict(zip(_TURN, row, strict=True))
+    for name in ("receipt", "error"):
+        values[name] = json.loads(values[name]) if values[name] else None
+    return Turn(**values)
+
+
+def _touch(db: Database, conversation_id: str, moment: str) -> None:
+    sql = "UPDATE conversations SET updated_at = ? WHERE id = ?"
+    db.execute(sql, [moment, conversation_id])
+
+
+def _dump(value: dict[str, Any] | None) -> str | None:
+    return None if value is None else json.dumps(value)
+
+
+def _redact_gone(db: Database, recalled: Sequence[Recalled]) -> None:
+    from assistant.memory.language import detect
+    from assistant.memory.redact import redact_turns
+
+    for one in recalled:
+        if db.execute("SELECT 1 FROM memories WHERE id = ?", [one.id]).fetchone() is None:
+            redact_turns(db, one.id, one.text, detect(one.text))

@@ -1,0 +1,40 @@
+"""A toy embedder: hashed words, so that texts sharing words are near. For tests and faults only.
+
+It shows the seam and makes the suite fast; it never stands in for a run with a real model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+FAKE_MODEL = "fake/words-64"
+FAKE_DIM = 64
+
+
+class FakeRuntime:
+    """Deterministic. `NESTOR_FAULT_EMBED=<word>` makes it die on a text with that word, `slow` delays."""
+
+    model = FAKE_MODEL
+    dim = FAKE_DIM
+
+    def embed(self, texts: Sequence[str], purpose: str) -> bytes:
+        """See Runtime."""
+        fault = os.environ.get("NESTOR_FAULT_EMBED", "")
+        if fault == "slow":
+            time.sleep(0.05)
+        elif fault and any(fault in text for text in texts):
+            os.abort()
+        return np.stack([_vector(text) for text in texts]).tobytes()
+
+
+def _vector(text: str) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    total = np.full(FAKE_DIM, 0.05, np.float32)
+    for word in text.lower().split():
+        seed = int.from_bytes(hashlib.sha256(word.strip(".,?!").encode()).digest()[:8], "little")
+        total += np.random.default_rng(seed).standard_normal(FAKE_DIM).astype(np.float32)
+    return (total / np.linalg.norm(total)).astype(np.float32)

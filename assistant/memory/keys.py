@@ -1,0 +1,209 @@
+"""The database key: 32 random bytes in the OS keyring, or in a 0600 file where there is none."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import queue
+import secrets
+import threading
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from assistant.config import Paths
+from assistant.errors import KeyMissing, KeyWrong, StoreError
+
+log = logging.getLogger(__name__)
+
+KEY_BYTES = 32
+KEYRING_SERVICE = "nestor"
+KEYRING_PATIENCE_S = 4.0
+"""A D-Bus service that hangs must not keep the daemon from starting."""
+
+KeyStore = Literal["auto", "keyring", "file"]
+Answer = TypeVar("Answer")
+
+# Backends that keep nothing, or keep it in the clear where our own 0600 file does better.
+_USELESS = ("keyring.backends.fail", "keyring.backends.null", "keyrings.alt")
+
+
+class Key(msgspec.Struct, frozen=True):
+    """The key and where it lies, in words for `doctor`."""
+
+    secret: bytes
+    place: str
+
+    def __repr__(self) -> str:
+        """Never the secret."""
+        return f"Key(place={self.place!r})"
+
+
+def find_key(paths: Paths, store: KeyStore) -> Key:
+    """The key of an existing database. Raises KeyMissing; makes and changes nothing.
+
+    `auto` looks at the file first, since it answers at once; `keyring` also accepts a file that
+    an earlier setting left, so that a changed setting locks nobody out.
+    """
+    look_in: dict[str, tuple[Callable[[Paths], Key | None], ...]] = {
+        "auto": (_from_file, _from_keyring),
+        "keyring": (_from_keyring, _from_file),
+        "file": (_from_file,),
+    }
+    for look in look_in[store]:
+        if (key := look(paths)) is not None:
+            return key
+    raise KeyMissing
+
+
+def make_key(paths: Paths, store: KeyStore) -> Key:
+    """The key for a new database: the one an interrupted first start left, else a fresh one.
+
+    It is durable when this returns. Raises StoreError if the database exists, or if `keyring` is
+    asked for and there is no keyring that keeps secrets.
+    """
+    if paths.database.exists():
+        raise StoreError("A new key was asked for while a database exists.")
+    with contextlib.suppress(KeyMissing):
+        return find_key(paths, store)
+    secret = secrets.token_bytes(KEY_BYTES)
+    if store != "file" and (place := _keep_in_keyring(paths, secret)):
+        return Key(secret, place)
+    if store == "keyring":
+        raise StoreError(
+            "There is no OS keyring that can keep the database key.",
+            'Unlock or install one, or set key_store = "file".',
+        )
+    _keep_in_file(paths, secret)
+    return Key(secret, _FILE_PLACE)
+
+
+# --- file ------------------------------------------------------------------------------------
+
+_FILE_PLACE = "key file (0600) in the config folder"
+
+
+def _from_file(paths: Paths) -> Key | None:
+    try:
+        text = paths.key.read_text("ascii").strip()
+        secret = bytes.fromhex(text)
+    except FileNotFoundError:
+        return None
+    except ValueError as exc:
+        raise KeyWrong("The key file does not hold a key.") from exc
+    except OSError as exc:
+        raise KeyMissing("The key file cannot be read.") from exc
+    if len(secret) != KEY_BYTES:
+        raise KeyWrong("The key file does not hold a whole key.")
+    if os.name == "posix" and paths.key.stat().st_mode & 0o077:
+        log.warning("the key file was readable by others; made private")
+        paths.key.chmod(0o600)
+    return Key(secret, _FILE_PLACE)
+
+
+def _keep_in_file(paths: Paths, secret: bytes) -> None:
+    paths.key.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = paths.key.with_name(f".{paths.key.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secret.hex().encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        # A link, unlike a rename, refuses to replace a key that appeared meanwhile.
+        os.link(draft, paths.key)
+    finally:
+        draft.unlink()
+    sync_folder(paths.key.parent)
+
+
+def sync_folder(folder: os.PathLike[str]) -> None:
+    """Make a rename or link in `folder` durable, where the system can."""
+    with contextlib.suppress(OSError):  # Windows opens no folders, and needs no such call
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+# --- keyring ---------------------------------------------------------------------------------
+
+
+def _account(paths: Paths) -> str:
+    # One name per data folder: several NESTOR_HOMEs may share a machine's keyring.
+    where = os.fsencode(paths.data.resolve())
+    return "database-key-" + hashlib.sha256(where).hexdigest()[:16]
+
+
+def _from_keyring(paths: Paths) -> Key | None:
+    def read() -> tuple[str | None, str]:
+        ring = _backend()
+        return (
+            (ring.get_password(KEYRING_SERVICE, _account(paths)), _name(ring))
+            if ring
+            else (None, "")
+        )
+
+    text, name = _patiently(read) or (None, "")
+    if not text:
+        return None
+    try:
+        secret = bytes.fromhex(text)
+    except ValueError as exc:
+        raise KeyWrong("The keyring's entry is not a key.") from exc
+    return Key(secret, f"OS keyring ({name})")
+
+
+def _keep_in_keyring(paths: Paths, secret: bytes) -> str:
+    """Where it now lies; empty if no keyring took it and gave it back."""
+
+    def keep() -> str:
+        ring = _backend()
+        if ring is None:
+            return ""
+        ring.set_password(KEYRING_SERVICE, _account(paths), secret.hex())
+        kept = ring.get_password(KEYRING_SERVICE, _account(paths)) == secret.hex()
+        return f"OS keyring ({_name(ring)})" if kept else ""
+
+    return _patiently(keep) or ""
+
+
+def _backend() -> Any:
+    import keyring  # slow, and it loads plug-ins: only when needed, and in a thread of its own
+
+    ring = keyring.get_keyring()
+    if type(ring).__module__.startswith("keyring.backends.chainer"):
+        rings = [one for one in ring.backends if _useful(one)]
+        return rings[0] if rings else None
+    return ring if _useful(ring) else None
+
+
+def _useful(ring: Any) -> bool:
+    return not type(ring).__module__.startswith(_USELESS)
+
+
+def _name(ring: Any) -> str:
+    return type(ring).__module__.rpartition(".")[2]
+
+
+def _patiently(ask: Callable[[], Answer]) -> Answer | None:
+    """What `ask` returns; None if it fails or takes longer than KEYRING_PATIENCE_S."""
+    answers: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            answers.put(ask())
+        except Exception as exc:  # noqa: BLE001 - a keyring fails in its backend's own ways
+            log.warning("the OS keyring cannot be used: %s", type(exc).__name__)
+            answers.put(None)
+
+    threading.Thread(target=run, daemon=True, name="keyring").start()
+    try:
+        return answers.get(timeout=KEYRING_PATIENCE_S)
+    except queue.Empty:
+        log.warning("the OS keyring does not answer")
+        return None

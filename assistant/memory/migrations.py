@@ -1,0 +1,176 @@
+"""The schema, as a list of steps that only ever grows. Each step and its record are one transaction."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from assistant.errors import StoreError
+from assistant.memory.database import translated
+
+BACKUP_KEPT_S = 7 * 86_400.0
+
+
+class _Steps(Migrations):
+    migrations_table = "migrations"
+
+
+steps = _Steps("nestor")
+
+
+def migrate(db: Database, path: Path | None = None) -> list[str]:
+    """Bring the schema up to date and name the steps taken.
+
+    With `path`, an encrypted copy of the file is kept first. Raises StoreError, having changed
+    nothing, if a newer Nestor wrote the file.
+    """
+    with translated():
+        known = [step.name for step in steps._migrations]
+        if unknown := [step.name for step in steps.applied(db) if step.name not in known]:
+            raise StoreError(
+                f"This database was written by a newer Nestor ({unknown[0]}).",
+                "Install the newest version; nothing was changed.",
+            )
+        pending = [step.name for step in steps.pending(db)]
+        if pending and path is not None:
+            _back_up(db, path, pending[0])
+        steps.apply(db)
+    return pending
+
+
+def backups(path: Path) -> list[Path]:
+    """The copies made before migrations."""
+    return sorted(path.parent.glob(f"{path.name}.before-*"))
+
+
+def drop_backups(path: Path, *, older_than_s: float = 0.0) -> int:
+    """Delete copies: old ones at start, all of them when something was forgotten."""
+    old = [b for b in backups(path) if time.time() - b.stat().st_mtime >= older_than_s]
+    for backup in old:
+        backup.unlink()
+    return len(old)
+
+
+def _back_up(db: Database, path: Path, step: str) -> None:
+    copy = path.with_name(f"{path.name}.before-{step}")
+    copy.unlink(missing_ok=True)
+    db.execute("VACUUM INTO ?", [str(copy)])  # keeps the key, so the copy is encrypted too
+    copy.chmod(0o600)
+
+
+@steps()
+def m001_memory(db: Database) -> None:
+    """Memories with their words and vectors, conversations, turns, settings."""
+    for statement in _M001:
+        db.execute(statement)
+
+
+_M001 = (
+    """CREATE TABLE settings (
+        name TEXT PRIMARY KEY,
+        value BLOB NOT NULL
+    ) WITHOUT ROWID""",
+    """CREATE TABLE sources (
+        id TEXT PRIMARY KEY,
+        kind TEXT NOT NULL,           -- folder, file, chat, recording, import, web
+        path TEXT,
+        hash BLOB,
+        span TEXT,
+        created_at TEXT NOT NULL
+    ) WITHOUT ROWID""",
+    """CREATE TABLE memories (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        kind TEXT NOT NULL,
+        text TEXT NOT NULL,
+        trust TEXT NOT NULL,
+        scope TEXT NOT NULL DEFAULT '',
+        created_at TEXT NOT NULL,
+        said_at TEXT NOT NULL,
+        valid_from TEXT NOT NULL,
+        valid_to TEXT,
+        superseded_by TEXT,
+        source TEXT,                  -- in the user's words
+        source_id TEXT REFERENCES sources(id) ON DELETE SET NULL,
+        speaker TEXT,
+        thread TEXT,
+        subject TEXT,
+        attribute TEXT,
+        quote TEXT,
+        importance REAL NOT NULL DEFAULT 0.5,
+        sensitivity TEXT NOT NULL DEFAULT 'normal',
+        lang TEXT NOT NULL DEFAULT 'und',
+        content_hash BLOB NOT NULL,   -- sha256 of text
+        embed_model TEXT              -- model of its vector; NULL while it waits for one
+    )""",
+    "CREATE INDEX memories_live ON memories(kind) WHERE valid_to IS NULL",
+    "CREATE INDEX memories_pending ON memories(seq) WHERE embed_model IS NULL",
+    "CREATE INDEX memories_content ON memories(content_hash)",
+    "CREATE INDEX memories_successor ON memories(superseded_by) WHERE superseded_by IS NOT NULL",
+    # One vector per text and model: unchanged text is never embedded twice.
+    """CREATE TABLE vectors (
+        content_hash BLOB NOT NULL,
+        model TEXT NOT NULL,
+        dim INTEGER NOT NULL,
+        vector BLOB NOT NULL,         -- float16, unit length
+        UNIQUE (content_hash, model)
+    )""",
+    """CREATE TRIGGER vectors_forget AFTER DELETE ON memories BEGIN
+        DELETE FROM vectors WHERE content_hash = old.content_hash
+            AND NOT EXISTS (SELECT 1 FROM memories WHERE content_hash = old.content_hash);
+    END""",
+    """CREATE VIRTUAL TABLE memories_fts USING fts5(
+        text, content='memories', content_rowid='seq',
+        tokenize='porter unicode61 remove_diacritics 2'
+    )""",
+    "INSERT INTO memories_fts(memories_fts, rank) VALUES ('secure-delete', 1)",
+    "CREATE VIRTUAL TABLE memories_words USING fts5vocab('memories_fts', 'row')",
+    """CREATE TRIGGER memories_fts_insert AFTER INSERT ON memories BEGIN
+        INSERT INTO memories_fts(rowid, text) VALUES (new.seq, new.text);
+    END""",
+    """CREATE TRIGGER memories_fts_delete AFTER DELETE ON memories BEGIN
+        INSERT INTO memories_fts(memories_fts, rowid, text) VALUES ('delete', old.seq, old.text);
+    END""",
+    """CREATE TRIGGER memories_fts_update AFTER UPDATE OF text ON memories BEGIN
+        INSERT INTO memories_fts(memories_fts, rowid, text) VALUES ('delete', old.seq, old.text);
+        INSERT INTO memories_fts(rowid, text) VALUES (new.seq, new.text);
+    END""",
+    """CREATE TABLE conversations (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        title TEXT NOT NULL,
+        system TEXT NOT NULL,         -- frozen when it starts
+        created_at TEXT NOT NULL,
+        updated_at TEXT NOT NULL
+    )""",
+    "CREATE INDEX conversations_recent ON conversations(updated_at, seq)",
+    """CREATE TABLE turns (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        conversation_id TEXT NOT NULL REFERENCES conversations(id) ON DELETE CASCADE,
+        text TEXT NOT NULL,
+        status TEXT NOT NULL,
+        started_at TEXT NOT NULL,
+        finished_at TEXT,
+        context TEXT NOT NULL DEFAULT '',
+        reply TEXT NOT NULL DEFAULT '',
+        model TEXT NOT NULL DEFAULT '',
+        tokens INTEGER NOT NULL DEFAULT 0,
+        receipt TEXT,                 -- JSON, as are the next three
+        error TEXT,
+        recalled TEXT NOT NULL DEFAULT '[]',
+        events TEXT NOT NULL DEFAULT '[]'
+    )""",
+    "CREATE INDEX turns_conversation ON turns(conversation_id, seq)",
+    "CREATE INDEX turns_running ON turns(seq) WHERE status = 'running'",
+    # Which turns quoted a memory, so that forgetting it finds them.
+    """CREATE TABLE recalls (
+        memory_id TEXT NOT NULL,
+        turn_id TEXT NOT NULL REFERENCES turns(id) ON DELETE CASCADE,
+        PRIMARY KEY (memory_id, turn_id)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX recalls_turn ON recalls(turn_id)",
+)

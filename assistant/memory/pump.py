@@ -1,0 +1,268 @@
+"""Give every memory its vector, in the background, and survive whatever dies meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from functools import partial
+
+import msgspec
+import numpy as np
+from sqlite_utils import Database
+
+from assistant.errors import AssistantError, StoreError
+from assistant.memory.centre import Centre, Prior, make_prior, shipped_prior
+from assistant.memory.embedder import Embedder
+from assistant.memory.readers import Readers
+from assistant.memory.scan import Floats
+from assistant.memory.vectors import Index
+from assistant.memory.writer import Writer
+
+log = logging.getLogger(__name__)
+
+FETCHED = 64
+LOADED = 4_096
+RETRY_S = 30.0
+"""After a failure that a new try may not cure."""
+
+_Waiting = tuple[bytes, str]
+
+
+class Pump:
+    """Pending rows are those without a vector in the table: a crash forgets nothing."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        readers: Readers,
+        index: Index,
+        embedder: Embedder,
+        spec: str,
+        model: str,
+    ) -> None:
+        self._writer = writer
+        self._readers = readers
+        self._index = index
+        self._embedder = embedder
+        self._adopted = ""
+        self._spec = spec
+        self._expected = model
+        self._wanted = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._given_up: set[bytes] = set()
+        self._task: asyncio.Task[None] | None = None
+        embedder.adopt = self._adopt
+
+    async def start(self) -> None:
+        """Load what vectors there are, then work off what waits."""
+        if self._expected:
+            expected = self._expected
+            prior = shipped_prior(expected) or await self._readers.run(
+                lambda db: _read_prior(db, expected)
+            )
+            if prior is not None:
+                await self._load(prior)
+        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._wanted.set()
+
+    def poke(self) -> None:
+        """There may be new rows."""
+        self._idle.clear()
+        self._wanted.set()
+
+    async def caught_up(self, timeout_s: float) -> bool:
+        """Wait until nothing waits for a vector, or cannot get one; whether that came in time."""
+        if self._idle.is_set():
+            return True
+        try:
+            await asyncio.wait_for(self._idle.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Stop; what waits, waits for the next start."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    # --- which model -----------------------------------------------------------------------
+
+    async def _adopt(self, model: str, dim: int) -> None:
+        """The child is up with this model: make it the one in use, if it is not."""
+        if model == self._adopted:
+            return
+        prior = shipped_prior(model) or await self._readers.run(lambda db: _read_prior(db, model))
+        if prior is None or prior.dim != dim:
+            prior = await make_prior(model, self._embedder.raw)
+            made = prior
+            await self._writer.run(lambda db: _write_prior(db, made))
+        await self._writer.run(lambda db: remember_model(db, self._spec, model))
+        await self._load(prior)
+
+    async def _load(self, prior: Prior) -> None:
+        model = prior.model
+        await self._writer.run(lambda db: _mark(db, model))
+        self._index.start(Centre(prior))
+        self._adopted = model
+        self._embedder.model = model
+        last = 0
+        while batch := await self._readers.run(partial(_vectors, model=model, after=last)):
+            last = batch[-1][0]
+            await asyncio.to_thread(self._put, batch)
+        self._index.settled = True
+        self._wanted.set()
+
+    def _put(self, batch: Sequence[tuple[int, bytes]]) -> None:
+        vectors = np.frombuffer(b"".join(blob for _, blob in batch), np.float16)
+        self._index.put_vectors(
+            [seq for seq, _ in batch], vectors.reshape(len(batch), -1).astype(np.float32)
+        )
+
+    # --- what waits ------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            self._idle.clear()
+            try:
+                await self._work_off()
+            except AssistantError as exc:
+                log.warning("memories wait for their vectors: %s", exc.code)
+                asyncio.get_running_loop().call_later(RETRY_S, self._wanted.set)
+            except Exception as exc:  # noqa: BLE001 - must never end the pump
+                log.error(  # noqa: TRY400 - the traceback may quote the text
+                    "embedding failed with %s", type(exc).__name__
+                )
+                asyncio.get_running_loop().call_later(RETRY_S, self._wanted.set)
+            finally:
+                if not self._wanted.is_set():
+                    self._idle.set()
+
+    async def _work_off(self) -> None:
+        if not await self._waiting():
+            return
+        await self._embedder.ready()
+        while waiting := await self._waiting():
+            await self._embed(waiting)
+
+    async def _waiting(self) -> list[_Waiting]:
+        given_up = frozenset(self._given_up)
+        return await self._readers.run(lambda db: _pending(db, given_up))
+
+    async def _embed(self, waiting: Sequence[_Waiting]) -> None:
+        for start in range(0, len(waiting), 8):
+            part = waiting[start : start + 8]
+            try:
+                await self._store(part, await self._embedder.embed([text for _, text in part]))
+            except StoreError:
+                raise
+            except AssistantError:
+                await self._one_by_one(part)
+
+    async def _one_by_one(self, part: Sequence[_Waiting]) -> None:
+        """Something in here kills the child, or it died by itself: find out which."""
+        for content_hash, text in part:
+            for attempt in (1, 2):
+                try:
+                    await self._store([(content_hash, text)], await self._embedder.embed([text]))
+                    break
+                except StoreError:
+                    raise
+                except AssistantError:
+                    if attempt == 2:
+                        await self._embedder.ready()  # raises if the child is at fault
+                        self._given_up.add(content_hash)
+                        log.warning("a memory cannot be embedded; words still find it")
+
+    async def _store(self, part: Sequence[_Waiting], vectors: Floats) -> None:
+        model = self._embedder.model
+        stored = [
+            (content_hash, row.astype(np.float16))
+            for (content_hash, _), row in zip(part, vectors, strict=True)
+        ]
+
+        def work(db: Database) -> list[tuple[int, bytes]]:
+            return [pair for one, row in stored for pair in _keep(db, model, one, row.tobytes())]
+
+        def after(kept: list[tuple[int, bytes]]) -> None:
+            if kept:
+                self._put(kept)
+
+        await self._writer.run(work, after)
+
+
+def recall_model(db: Database, spec: str) -> str:
+    """The model this setting last turned out to be; empty if it never ran here."""
+    row = db.execute("SELECT value FROM settings WHERE name = ?", [f"model of {spec}"]).fetchone()
+    return row[0].decode() if row else ""
+
+
+def remember_model(db: Database, spec: str, model: str) -> None:
+    """Note it, so that the next start need not wait for the child to read its vectors."""
+    _set(db, f"model of {spec}", model.encode())
+
+
+def _set(db: Database, name: str, value: bytes) -> None:
+    db.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", [name, value])
+
+
+def _read_prior(db: Database, model: str) -> Prior | None:
+    row = db.execute("SELECT value FROM settings WHERE name = ?", [f"prior of {model}"]).fetchone()
+    if row is None:
+        return None
+    try:
+        return msgspec.msgpack.decode(row[0], type=Prior)
+    except msgspec.DecodeError:
+        return None
+
+
+def _write_prior(db: Database, prior: Prior) -> None:
+    _set(db, f"prior of {prior.model}", msgspec.msgpack.encode(prior))
+
+
+def _mark(db: Database, model: str) -> None:
+    """Note at every row whether it has a vector of this model."""
+    db.execute(
+        """UPDATE memories SET embed_model = (SELECT v.model FROM vectors v
+               WHERE v.content_hash = memories.content_hash AND v.model = ?)
+           WHERE embed_model IS NULL OR embed_model <> ?""",
+        [model, model],
+    )
+
+
+def _vectors(db: Database, *, model: str, after: int) -> list[tuple[int, bytes]]:
+    found: list[tuple[int, bytes]] = db.execute(
+        """SELECT m.seq, v.vector FROM memories m
+           JOIN vectors v ON v.content_hash = m.content_hash AND v.model = ?
+           WHERE m.seq > ? ORDER BY m.seq LIMIT ?""",
+        [model, after, LOADED],
+    ).fetchall()
+    return found
+
+
+def _pending(db: Database, given_up: frozenset[bytes]) -> list[_Waiting]:
+    """Texts that wait, each once; what holds now goes before what is history, newest first."""
+    found = db.execute(
+        "SELECT content_hash, text FROM memories WHERE embed_model IS NULL "
+        "ORDER BY seq DESC LIMIT ?",
+        [FETCHED + len(given_up)],
+    )
+    unique = {one: text for one, text in found if one not in given_up}
+    return list(unique.items())
+
+
+def _keep(db: Database, model: str, content_hash: bytes, vector: bytes) -> list[tuple[int, bytes]]:
+    """Store a text's vector, unless it was forgotten while it was made; the rows that have it now."""
+    sql = "SELECT seq FROM memories WHERE content_hash = ?"
+    seqs = [seq for (seq,) in db.execute(sql, [content_hash])]
+    if not seqs:
+        return []
+    db.execute(
+        "INSERT OR REPLACE INTO vectors (content_hash, model, dim, vector) VALUES (?, ?, ?, ?)",
+        [content_hash, model, len(vector) // 2, vector],
+    )
+    db.execute("UPDATE memories SET embed_model = ? WHERE content_hash = ?", [model, content_hash])
+    return [(seq, vector) for seq in seqs]

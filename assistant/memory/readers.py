@@ -1,0 +1,58 @@
+"""A few read-only connections on threads of their own, so that no query blocks the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from sqlite_utils import Database
+
+from assistant.errors import StoreError
+from assistant.memory.database import translated
+
+Answer = TypeVar("Answer")
+THREADS = 3
+
+
+class Readers:
+    """Runs functions of a read-only database; each sees one consistent state of it."""
+
+    def __init__(self, connect: Callable[[], Database]) -> None:
+        self._connect = connect
+        self._local = threading.local()
+        self._open: list[Database] = []
+        self._closed = False
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="memory-reader")
+
+    async def run(self, work: Callable[[Database], Answer]) -> Answer:
+        """What `work` returns, from a reading thread. Raises what it raises, or StoreError."""
+        if self._closed:
+            raise StoreError("The memory is closed.")
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self.read, work)
+
+    def read(self, work: Callable[[Database], Answer]) -> Answer:
+        """As `run`, on the calling thread, which gets a connection of its own."""
+        db = self._db()
+        with translated():
+            db.execute("BEGIN")
+            try:
+                return work(db)
+            finally:
+                db.rollback()
+
+    def close(self) -> None:
+        """Wait for what runs, close the connections. Blocks; call it off the event loop."""
+        self._closed = True
+        self._pool.shutdown()
+        for db in self._open:
+            db.close()
+
+    def _db(self) -> Database:
+        db: Database | None = getattr(self._local, "db", None)
+        if db is None:
+            db = self._local.db = self._connect()
+            self._open.append(db)
+        return db

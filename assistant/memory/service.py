@@ -1,0 +1,166 @@
+"""Open and close the memory: key, file, writer, readers, arrays and embedder, in this order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from assistant.config import Paths, Settings
+from assistant.errors import StoreError
+from assistant.memory import database, migrations, pump, rows
+from assistant.memory.conversations import Conversations
+from assistant.memory.embedder import Embedder
+from assistant.memory.keys import Key, find_key, make_key
+from assistant.memory.readers import Readers
+from assistant.memory.store import Memories
+from assistant.memory.vectors import Index, Row
+from assistant.memory.writer import Writer
+from assistant.types import ChildStatus, now
+
+
+class MemoryService:
+    """Everything remembered. Use `open_memory`; close it when done."""
+
+    def __init__(
+        self,
+        *,
+        memories: Memories,
+        conversations: Conversations,
+        embedder: Embedder,
+        key_place: str,
+        writer: Writer,
+        readers: Readers,
+        filler: pump.Pump,
+    ) -> None:
+        self.memories = memories
+        self.conversations = conversations
+        self.key_place = key_place
+        """Where the database key lies, in words for `doctor`."""
+        self._embedder = embedder
+        self._writer = writer
+        self._readers = readers
+        self._pump = filler
+
+    @property
+    def embed_model(self) -> str:
+        """Id of the embedding model; empty until it ran once on this machine."""
+        return self._embedder.model
+
+    @property
+    def embed_dim(self) -> int:
+        """Numbers in a vector; 0 until the child ran once in this process."""
+        return self._embedder.dim
+
+    @property
+    def embed_problem(self) -> str:
+        """Why no vectors can be had; empty while they can."""
+        return self._embedder.problem
+
+    async def embed(self, texts: Sequence[str], purpose: str = "passage") -> list[list[float]]:
+        """Unit vectors as the model makes them; `purpose` is `query` or `passage`. Raises EmbedderError."""
+        vectors = await self._embedder.embed(texts, purpose)
+        return [[float(x) for x in row] for row in vectors]
+
+    def warm(self) -> None:
+        """Start the embedder ahead of need; returns at once."""
+        self._embedder.warm()
+
+    def children(self) -> list[ChildStatus]:
+        """The child processes the memory owns."""
+        return [self._embedder.status()]
+
+    async def close(self) -> None:
+        """Finish what was accepted and close the file, its log emptied."""
+        await self._pump.close()
+        await self._embedder.close()
+        await asyncio.to_thread(self._readers.close)
+        await asyncio.to_thread(self._writer.close)
+
+
+async def open_memory(
+    paths: Paths, settings: Settings, *, clock: Callable[[], str] = now, fault: str = ""
+) -> MemoryService:
+    """Open the memory of `paths`, made if it is not there, migrated if it is old.
+
+    Raises KeyMissing, KeyWrong or StoreError, and then has changed nothing. Returns when memories
+    can be stored and words find them; vectors join as they are loaded and made.
+    """
+    key, writer, readers = await asyncio.to_thread(_open, paths, settings)
+    embedder = Embedder(settings.embedder, idle_unload_s=settings.idle_unload_s, fault=fault)
+    index = Index()
+    try:
+        index.add(await readers.run(_all_rows))
+        model = await readers.run(lambda db: pump.recall_model(db, settings.embedder))
+        filler = pump.Pump(writer, readers, index, embedder, settings.embedder, model)
+        memories = Memories(paths.database, writer, readers, index, embedder, clock=clock)
+        memories.on_pending = filler.poke
+        memories.catch_up = filler.caught_up
+        conversations = Conversations(writer, readers, clock=clock)
+        await filler.start()
+    except BaseException:
+        await embedder.close()
+        await asyncio.to_thread(readers.close)
+        await asyncio.to_thread(writer.close)
+        raise
+    return MemoryService(
+        memories=memories,
+        conversations=conversations,
+        embedder=embedder,
+        key_place=key.place,
+        writer=writer,
+        readers=readers,
+        filler=filler,
+    )
+
+
+def _open(paths: Paths, settings: Settings) -> tuple[Key, Writer, Readers]:
+    database.assert_library()
+    paths.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = paths.database
+    if database.exists(path):
+        key = find_key(paths, settings.key_store)
+    else:
+        key = make_key(paths, settings.key_store)
+        _create(path, key)
+    db = database.connect(path, key)
+    try:
+        database.assert_encrypted(path)
+        migrations.migrate(db, path)
+        migrations.drop_backups(path, older_than_s=migrations.BACKUP_KEPT_S)
+    except BaseException:
+        db.close()
+        raise
+    return key, Writer(db), Readers(lambda: database.connect(path, key, readonly=True))
+
+
+def _create(path: Path, key: Key) -> None:
+    """Make the file under another name: an empty or half-made one is never taken for a memory."""
+    draft = path.with_name(f".{path.name}.new")
+    database.remove(draft)
+    with contextlib.ExitStack() as undo:
+        undo.callback(database.remove, draft)
+        db = database.connect(draft, key, create=True)
+        try:
+            migrations.migrate(db)
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            db.close()
+        database.assert_encrypted(draft)
+        draft.chmod(0o600)
+        if path.exists():
+            raise StoreError("Another program made the database at this moment.")
+        database.put_in_place(draft, path)
+        undo.pop_all()
+    for side in ("-wal", "-shm"):
+        with contextlib.suppress(OSError):
+            os.unlink(f"{draft}{side}")  # noqa: PTH108
+
+
+def _all_rows(db: Database) -> list[Row]:
+    sql = f"SELECT {rows.INDEXED} FROM memories ORDER BY seq"  # noqa: S608
+    return [rows.indexed(row) for row in db.execute(sql)]

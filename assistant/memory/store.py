@@ -1,0 +1,341 @@
+"""Memories: add, correct, forget, and find again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from sqlite_utils import Database
+
+from assistant.config import LIMITS
+from assistant.errors import EmbedderError, InvalidInput
+from assistant.memory import rows, tables, words
+from assistant.memory.check import check
+from assistant.memory.embedder import Embedder
+from assistant.memory.migrations import drop_backups
+from assistant.memory.readers import Readers
+from assistant.memory.recall import Question, fuse, gate_for, ranked, understand
+from assistant.memory.scan import Floats
+from assistant.memory.vectors import Filter, Index, Row
+from assistant.memory.words import Found
+from assistant.memory.writer import Writer
+from assistant.types import Kind, Memory, MemoryCount, NewMemory, Recalled, now
+
+# `list` is a method of the class, so these types need other names inside it.
+_Memories = list[Memory]
+_Recalls = list[Recalled]
+_Rows = list[Row]
+_Ids = list[str]
+_Seqs = list[int]
+_Reused = list[tuple[int, bytes]]
+"""Rows whose text had a vector already."""
+
+CANDIDATES = 150
+"""Rows ranked for one question, by words and by vectors each; their neighbours come on top."""
+PATIENCE_S = 0.4
+"""How long a question waits for its vector where words found something."""
+FEW = 32
+"""New rows whose vectors are worth waiting for: about a second's work."""
+LAST_RESORT_S = 5.0
+"""The same where words found nothing: the child may have to start first."""
+
+
+class Memories:
+    """The memories of one database. Built by `service.open_memory`."""
+
+    def __init__(
+        self,
+        path: Path,
+        writer: Writer,
+        readers: Readers,
+        index: Index,
+        embedder: Embedder,
+        *,
+        clock: Callable[[], str] = now,
+    ) -> None:
+        self._path = path
+        self._writer = writer
+        self._readers = readers
+        self._index = index
+        self._embedder = embedder
+        self._clock = clock
+        self.on_pending: Callable[[], None] = lambda: None
+        """Told, on the event loop, when rows may wait for their vectors."""
+        self.catch_up: Callable[[float], Awaitable[bool]] | None = None
+        """Waits until all rows have their vectors, for at most these seconds."""
+        self.on_forgotten: Callable[[Sequence[str]], None] = lambda ids: None
+        """Told, on the event loop, which memories are gone: caches elsewhere must follow."""
+
+    # --- writing ---------------------------------------------------------------------------
+
+    async def add(self, new: NewMemory) -> Memory:
+        """Store one memory; it is durable and found by words when this returns."""
+        return (await self.add_many([new]))[0]
+
+    async def add_many(self, items: Sequence[NewMemory]) -> _Memories:
+        """Store many in one transaction: all or, if one cannot be stored, none."""
+        moment = self._clock()
+        fresh = await asyncio.to_thread(lambda: [rows.fresh(item, moment) for item in items])
+        if not fresh:
+            return []
+
+        def work(db: Database) -> tuple[_Memories, _Rows, _Reused]:
+            return tables.insert(db, fresh, self._embedder.model)
+
+        stored, _, reused = await self._writer.run(work, self._learn)
+        if len(reused) < len(stored):
+            self.on_pending()
+        return stored
+
+    async def edit(
+        self,
+        memory_id: str,
+        *,
+        text: str | None = None,
+        kind: str | None = None,
+        importance: float | None = None,
+        sensitivity: str | None = None,
+        said_at: str | None = None,
+    ) -> Memory:
+        """Change a live memory; a new text supersedes it, anything else is changed in place.
+
+        The old row is closed and the new one stored in one transaction; the new one is returned.
+        The same text again changes nothing. Raises MemoryNotFound, MemoryClosed, InvalidInput.
+        """
+        changes: dict[str, Any] = {}
+        if kind is not None:
+            changes["kind"] = rows.one_of("kind", kind, get_args(Kind))
+        if importance is not None:
+            changes["importance"] = rows.fraction("importance", importance)
+        if sensitivity is not None:
+            changes["sensitivity"] = rows.clean_name("sensitivity", sensitivity) or "normal"
+        if text is not None:
+            rows.clean_text(text)
+        said = None if said_at is None else rows.clean_time(said_at)
+        moment = self._clock()
+
+        def work(db: Database) -> tuple[Memory, _Rows, _Rows, _Reused]:
+            old = tables.get_live(db, memory_id)
+            if text is None or text == old.text:
+                in_place = changes | ({"said_at": said} if said else {})
+                if in_place:
+                    tables.update(db, memory_id, in_place)
+                return tables.get(db, memory_id), tables.index_rows(db, [memory_id]), [], []
+            return tables.supersede(
+                db, old, text, changes, said or moment, moment, self._embedder.model
+            )
+
+        def after(done: tuple[Memory, _Rows, _Rows, _Reused]) -> None:
+            stored, changed, added, reused = done
+            for row in changed:
+                self._index.change(row)
+            self._learn(([stored], added, reused))
+
+        stored, _, added, reused = await self._writer.run(work, after)
+        if len(reused) < len(added):
+            self.on_pending()
+        return stored
+
+    async def delete(self, memory_id: str) -> int:
+        """Remove exactly this row and all that was derived from it; how many rows went.
+
+        Raises MemoryNotFound. When it returns, no copy is left in the file or its log.
+        """
+        gone = await self._remove(lambda db: [tables.get(db, memory_id).id])
+        return len(gone)
+
+    async def forget(self, *, ids: Sequence[str] | None = None, query: str | None = None) -> _Ids:
+        """Remove memories with all their earlier versions; the ids that are gone.
+
+        By ids: unknown ones are passed over. By query: only what there is clear evidence for.
+        """
+        if (ids is None) == (query is None):
+            raise InvalidInput("Give either ids or a query.")
+        if query is not None:
+            found = await self.recall(query, k=LIMITS.search_rows, gate=True)
+            ids = [one.id for one in found]
+        wanted = list(ids or ())
+
+        def chains(db: Database) -> _Ids:
+            known = [one for one in wanted if tables.exists(db, one)]
+            return list(dict.fromkeys(m.id for one in known for m in tables.chain(db, one)))
+
+        return await self._remove(chains)
+
+    async def _remove(self, choose: Callable[[Database], _Ids]) -> _Ids:
+        def work(db: Database) -> tuple[_Ids, _Seqs, _Rows]:
+            chosen = choose(db)
+            seqs: _Seqs = []
+            relinked: _Ids = []
+            for memory_id in chosen:
+                seq, changed = tables.delete(db, memory_id)
+                seqs.append(seq)
+                relinked += changed
+            return (
+                chosen,
+                seqs,
+                tables.index_rows(db, [one for one in relinked if one not in chosen]),
+            )
+
+        def after(done: tuple[_Ids, _Seqs, _Rows]) -> None:
+            self._index.remove(done[1])
+
+        gone, _, _ = await self._writer.run(work, after)
+        if gone:
+            self._embedder.forget()
+            await asyncio.to_thread(drop_backups, self._path)
+            await self._writer.checkpoint()
+            self.on_forgotten(gone)
+        return gone
+
+    def _learn(self, stored: tuple[_Memories, _Rows, _Reused]) -> None:
+        _, added, reused = stored
+        self._index.add(added)
+        if reused:
+            vectors = np.stack([np.frombuffer(blob, np.float16) for _, blob in reused])
+            self._index.put_vectors([seq for seq, _ in reused], vectors.astype(np.float32))
+
+    # --- reading ---------------------------------------------------------------------------
+
+    async def get(self, memory_id: str) -> Memory:
+        """One memory, live or closed. Raises MemoryNotFound."""
+        return await self._readers.run(lambda db: tables.get(db, memory_id))
+
+    async def list(
+        self,
+        *,
+        cursor: str | None = None,
+        limit: int = 50,
+        kind: str | None = None,
+        include_closed: bool = False,
+    ) -> tuple[_Memories, str | None]:
+        """One page, newest first, and the cursor of the next. Raises InvalidInput for a bad cursor."""
+        before = rows.cursor_seq(rows.read_cursor(cursor, 1)[0]) if cursor else None
+        where: Any = ["1"]
+        values: Any = []
+        if before is not None:
+            where.append("seq < ?")
+            values.append(before)
+        if kind is not None:
+            where.append("kind = ?")
+            values.append(rows.one_of("kind", kind, get_args(Kind)))
+        if not include_closed:
+            where.append("valid_to IS NULL")
+        sql = (
+            f"SELECT seq, {rows.COLUMNS} FROM memories WHERE {' AND '.join(where)} "  # noqa: S608
+            "ORDER BY seq DESC LIMIT ?"
+        )
+
+        def work(db: Database) -> Sequence[Any]:
+            return db.execute(sql, [*values, limit + 1]).fetchall()
+
+        found = await self._readers.run(work)
+        page = found[:limit]
+        following = rows.write_cursor([page[-1][0]]) if len(found) > limit and page else None
+        return [rows.memory(row[1:]) for row in page], following
+
+    async def history(self, memory_id: str) -> _Memories:
+        """The whole chain of versions, oldest first, whichever member is named."""
+        return await self._readers.run(lambda db: tables.chain(db, memory_id))
+
+    async def count(self) -> MemoryCount:
+        """Live memories, and rows of all kinds that still wait for their vectors."""
+
+        def work(db: Database) -> MemoryCount:
+            (live,) = db.execute("SELECT count(*) FROM memories WHERE valid_to IS NULL").fetchone()
+            sql = "SELECT count(*) FROM memories WHERE embed_model IS NULL"
+            return MemoryCount(live, db.execute(sql).fetchone()[0])
+
+        return await self._readers.run(work)
+
+    async def check(self, *, full: bool = False) -> dict[str, Any]:
+        """Compare table, words, vectors and arrays; `ok` and a list of `problems`. Slow when `full`."""
+        return await self._writer.run(lambda db: check(db, self._index, full=full))
+
+    async def recall(
+        self,
+        query: str,
+        *,
+        k: int,
+        kinds: Sequence[str] | None = None,
+        as_of: str | None = None,
+        scope: str | None = None,
+        gate: bool = False,
+        patience_s: float = PATIENCE_S,
+        last_resort_s: float = LAST_RESORT_S,
+    ) -> _Recalls:
+        """The `k` memories nearest to a question, best first.
+
+        Only rows that hold now (or held at `as_of`), of these kinds, of this scope or none, are
+        looked at. With `gate`, only those there is evidence for: nothing, where nothing fits.
+        Never waits longer than the given seconds for a vector; words answer without.
+        """
+        rows.clean_text(query, LIMITS.query_chars)
+        if k < 1:
+            return []
+        which = Filter(
+            tuple(rows.one_of("kind", kind, get_args(Kind)) for kind in kinds) if kinds else None,
+            scope,
+            rows.seconds(rows.clean_time(as_of)) if as_of else None,
+        )
+        moment = datetime.fromisoformat(as_of or self._clock())
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        question = understand(query, self._index.speakers(), moment)
+        asking = asyncio.get_running_loop().create_task(self._vector(question.bare))
+        found = await self._readers.run(lambda db: self._find_words(db, question, which))
+        # With the gate, words are an answer only where they are evidence.
+        answered = (found.rare or found.named) if gate else len(found.seqs)
+        if answered:
+            await asyncio.wait({asking}, timeout=patience_s)
+        else:
+            await self._last_resort(asking, last_resort_s)
+        # Left alone when it is late: the child goes on starting, for the next question.
+        vector = asking.result() if asking.done() else None
+        return await self._readers.run(
+            lambda db: self._rank(db, question, which, found, vector, k, gate)
+        )
+
+    async def _last_resort(self, asking: asyncio.Task[Floats | None], timeout_s: float) -> None:
+        """Only vectors can help: wait for the question's, and for those of a few new rows."""
+        give_up = time.monotonic() + timeout_s
+        await asyncio.wait({asking}, timeout=timeout_s)
+        left = give_up - time.monotonic()
+        if left > 0 and self.catch_up and (await self.count()).pending <= FEW:
+            await self.catch_up(left)
+
+    async def _vector(self, text: str) -> Floats | None:
+        try:
+            return await self._embedder.question(text)
+        except EmbedderError:
+            return None
+
+    def _find_words(self, db: Database, question: Question, which: Filter) -> Found:
+        found = words.search(db, question.words, question.names, len(self._index))
+        if not len(found.seqs):
+            return found
+        seqs, scores = self._index.filter_words(found.seqs, found.scores, which, CANDIDATES)
+        return Found(seqs, scores, found.rare, found.named, found.coverage)
+
+    def _rank(
+        self,
+        db: Database,
+        question: Question,
+        which: Filter,
+        found: Found,
+        vector: Floats | None,
+        k: int,
+        gate: bool,
+    ) -> _Recalls:
+        candidates = self._index.candidates(
+            vector, question.language, found.seqs, which, CANDIDATES
+        )
+        near = gate_for(self._index.noise, len(self._index)) if vector is not None else 0.0
+        evidence = fuse(question, candidates, found, near)
+        best = ranked(evidence, near, k=k, gate=gate)
+        texts = tables.recalled_rows(db, [seq for seq, _ in best], which)
+        return [texts[seq](score) for seq, score in best if seq in texts]

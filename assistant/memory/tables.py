@@ -1,0 +1,144 @@
+"""The SQL of memories: every statement that reads or changes the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from sqlite_utils import Database
+
+from assistant.errors import MemoryClosed, MemoryNotFound
+from assistant.memory import rows
+from assistant.memory.redact import redact_turns
+from assistant.memory.vectors import Filter, Row
+from assistant.types import Memory, NewMemory, Recalled
+
+
+def insert(
+    db: Database, fresh: Sequence[dict[str, Any]], model: str
+) -> tuple[list[Memory], list[Row], list[tuple[int, bytes]]]:
+    """Insert rows; those whose text has a vector already get it here and now."""
+    ids: list[str] = []
+    reused: list[tuple[int, bytes]] = []
+    for row in fresh:
+        known = db.execute(
+            "SELECT vector FROM vectors WHERE content_hash = ? AND model = ?",
+            [row["content_hash"], model],
+        ).fetchone()
+        full = row | {"embed_model": model if known else None}
+        sql = f"INSERT INTO memories ({', '.join(full)}) VALUES ({', '.join('?' * len(full))})"  # noqa: S608
+        seq = db.execute(sql, list(full.values())).lastrowid or 0
+        ids.append(row["id"])
+        if known:
+            reused.append((int(seq), known[0]))
+    return [get(db, one) for one in ids], index_rows(db, ids), reused
+
+
+def get(db: Database, memory_id: str) -> Memory:
+    sql = f"SELECT {rows.COLUMNS} FROM memories WHERE id = ?"  # noqa: S608
+    found = db.execute(sql, [memory_id]).fetchone()
+    if found is None:
+        raise MemoryNotFound
+    return rows.memory(found)
+
+
+def exists(db: Database, memory_id: str) -> bool:
+    return db.execute("SELECT 1 FROM memories WHERE id = ?", [memory_id]).fetchone() is not None
+
+
+def get_live(db: Database, memory_id: str) -> Memory:
+    found = get(db, memory_id)
+    if found.valid_to is not None:
+        raise MemoryClosed
+    return found
+
+
+def index_rows(db: Database, ids: Iterable[str]) -> list[Row]:
+    sql = f"SELECT {rows.INDEXED} FROM memories WHERE id = ?"  # noqa: S608
+    return [rows.indexed(db.execute(sql, [one]).fetchone()) for one in ids]
+
+
+def update(db: Database, memory_id: str, changes: dict[str, Any]) -> None:
+    names = ", ".join(f"{name} = ?" for name in changes)
+    db.execute(f"UPDATE memories SET {names} WHERE id = ?", [*changes.values(), memory_id])  # noqa: S608
+
+
+def supersede(
+    db: Database,
+    old: Memory,
+    text: str,
+    changes: dict[str, Any],
+    said_at: str,
+    moment: str,
+    model: str,
+) -> tuple[Memory, list[Row], list[Row], list[tuple[int, bytes]]]:
+    new = NewMemory(
+        text=text,
+        kind=old.kind,
+        said_at=said_at,
+        source=old.source,
+        speaker=old.speaker,
+        thread=old.thread,
+        trust=old.trust,
+        scope=old.scope,
+    )
+    kept = {"importance": old.importance, "sensitivity": old.sensitivity, "subject": old.subject}
+    fresh = rows.fresh(new, moment) | kept | changes
+    fresh["valid_from"] = max(moment, old.valid_from)
+    (stored,), added, reused = insert(db, [fresh], model)
+    update(db, old.id, {"valid_to": fresh["valid_from"], "superseded_by": stored.id})
+    return stored, index_rows(db, [old.id]), added, reused
+
+
+def chain(db: Database, memory_id: str) -> list[Memory]:
+    """Every version, oldest first. Several rows may have been merged into one; all are in it."""
+    get(db, memory_id)
+    sql = f"""
+        WITH RECURSIVE chain(id) AS (
+            SELECT ?
+            UNION SELECT m.superseded_by FROM memories m JOIN chain c ON m.id = c.id
+                WHERE m.superseded_by IS NOT NULL
+            UNION SELECT m.id FROM memories m JOIN chain c ON m.superseded_by = c.id
+        )
+        SELECT {rows.COLUMNS} FROM memories WHERE id IN (SELECT id FROM chain) ORDER BY seq
+    """  # noqa: S608
+    return [rows.memory(row) for row in db.execute(sql, [memory_id])]
+
+
+def delete(db: Database, memory_id: str) -> tuple[int, list[str]]:
+    """Remove a row; its number, and the older versions that now point past it."""
+    old = get(db, memory_id)
+    redact_turns(db, old.id, old.text, old.lang)
+    sql = "SELECT id FROM memories WHERE superseded_by = ?"
+    older = [one for (one,) in db.execute(sql, [memory_id])]
+    for one in older:
+        update(db, one, {"superseded_by": old.superseded_by})
+    (seq,) = db.execute("SELECT seq FROM memories WHERE id = ?", [memory_id]).fetchone()
+    db.execute("DELETE FROM memories WHERE seq = ?", [seq])
+    return int(seq), older
+
+
+def recalled_rows(
+    db: Database, seqs: Sequence[int], which: Filter
+) -> dict[int, Callable[[float], Recalled]]:
+    """The chosen rows; the filter once more, in SQL, since the arrays are only derived."""
+    if not seqs:
+        return {}
+    holds = (
+        "valid_to IS NULL"
+        if which.at is None
+        else (
+            f"unixepoch(valid_from) <= {which.at} AND (valid_to IS NULL OR unixepoch(valid_to) > {which.at})"
+        )
+    )
+    marks = ", ".join("?" * len(seqs))
+    sql = (
+        "SELECT seq, id, text, kind, said_at, source, speaker FROM memories "  # noqa: S608
+        f"WHERE seq IN ({marks}) AND {holds}"
+    )
+
+    def maker(row: Sequence[Any]) -> Callable[[float], Recalled]:
+        _, memory_id, text, kind, said_at, source, speaker = row
+        return lambda score: Recalled(memory_id, text, score, kind, said_at, source, speaker)
+
+    return {row[0]: maker(row) for row in db.execute(sql, list(seqs))}

@@ -1,0 +1,216 @@
+"""The one thread that writes: many jobs, one transaction, and no promise before COMMIT."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+import msgspec
+from sqlcipher3 import dbapi2 as sqlcipher
+from sqlite_utils import Database
+
+from assistant.errors import AssistantError, Internal, StoreError
+from assistant.memory.database import explain
+
+log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+GROUP_MOST = 64
+"""Jobs in one transaction: bounds how long the first of them waits."""
+
+
+class _Job(msgspec.Struct):
+    work: Callable[[Database], Any]
+    after: Callable[[Any], None] | None
+    future: Future[Any]
+    alone: bool = False
+    """Outside any transaction: a checkpoint."""
+    answer: Any = None
+
+
+class Writer:
+    """Owns the write connection. What `run` returned is on disk, and survives a power cut."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._broken: AssistantError | None = None
+        self._closing = False
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="memory-writer", daemon=True)
+        self._thread.start()
+
+    async def run(
+        self,
+        work: Callable[[Database], Answer],
+        after: Callable[[Answer], None] | None = None,
+    ) -> Answer:
+        """Run `work` in a transaction, then, once it is durable, `after` with what it returned.
+
+        `after` runs on the writer's thread before this returns. A job that raises is rolled back
+        alone. Raises what `work` raises, DiskFull or StoreError.
+        """
+        return await asyncio.wrap_future(self.submit(work, after))
+
+    def submit(
+        self,
+        work: Callable[[Database], Answer],
+        after: Callable[[Answer], None] | None = None,
+        *,
+        alone: bool = False,
+    ) -> Future[Answer]:
+        """As `run`, from any thread."""
+        job = _Job(work, after, Future(), alone)
+        with self._lock:
+            if self._closing:
+                job.future.set_exception(StoreError("The memory is closed."))
+            else:
+                self._jobs.put(job)
+        return job.future
+
+    async def checkpoint(self) -> None:
+        """Move everything from the log into the database and empty the log file.
+
+        Tries for a second where readers are in the way; the log is emptied later then.
+        """
+        await asyncio.wrap_future(self.submit(_checkpoint, alone=True))
+
+    def close(self) -> None:
+        """Do what was accepted, checkpoint, close the connection. Blocks; call it off the event loop."""
+        with self._lock:
+            if self._closing:
+                return
+            self._closing = True
+            self._jobs.put(None)
+        self._thread.join()
+
+    # --- the thread ----------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while (group := self._next_group()) is not None:
+            group = [job for job in group if job.future.set_running_or_notify_cancel()]
+            if self._broken is not None:
+                _fail(group, self._broken)
+            elif group and group[0].alone:
+                self._run_alone(group[0])
+            elif group:
+                self._commit(group)
+        try:
+            _checkpoint(self._db)
+        except sqlcipher.Error:
+            log.warning("the log could not be emptied at the end; the next start reads it")
+        self._db.close()
+
+    def _next_group(self) -> list[_Job] | None:
+        """The jobs that wait, in order; None at the end. A job that runs alone comes alone."""
+        group: list[_Job] = []
+        while len(group) < GROUP_MOST:
+            if self._held is None:
+                try:
+                    job = self._jobs.get(block=not group)
+                except queue.Empty:
+                    break
+            else:
+                job, self._held = self._held, None
+            if job is None:
+                if not group:
+                    return None
+                self._jobs.put(None)
+                break
+            if job.alone and group:
+                self._held = job
+                break
+            group.append(job)
+            if job.alone:
+                break
+        return group
+
+    _held: _Job | None = None
+
+    def _run_alone(self, job: _Job) -> None:
+        try:
+            job.future.set_result(job.work(self._db))
+        except Exception as exc:  # noqa: BLE001 - every failure belongs to the job's caller
+            job.future.set_exception(_ours(exc))
+
+    def _commit(self, group: list[_Job]) -> None:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            done = [job for job in group if self._attempt(job)]
+            self._db.execute("COMMIT")
+        except Exception as exc:  # noqa: BLE001 - a failed COMMIT fails all that were in it
+            self._roll_back(exc)
+            _fail(group, _ours(exc))
+            return
+        for job in done:
+            try:
+                if job.after is not None:
+                    job.after(job.answer)
+                job.future.set_result(job.answer)
+            except Exception as exc:  # noqa: BLE001 - durable all the same; the caller must know
+                log.error(  # noqa: TRY400 - the traceback may quote the text
+                    "stored, but the index was not told: %s", type(exc).__name__
+                )
+                job.future.set_exception(_ours(exc))
+
+    def _attempt(self, job: _Job) -> bool:
+        self._db.execute("SAVEPOINT job")
+        try:
+            job.answer = job.work(self._db)
+        except Exception as exc:  # one job's failure must not take its neighbours along
+            if not self._db.conn.in_transaction:
+                raise  # the whole transaction is gone: a full disk, an I/O error
+            self._db.execute("ROLLBACK TO job")
+            self._db.execute("RELEASE job")
+            job.future.set_exception(_ours(exc))
+            return False
+        self._db.execute("RELEASE job")
+        return True
+
+    def _roll_back(self, error: Exception) -> None:
+        try:
+            self._db.rollback()
+        except sqlcipher.Error as exc:
+            error = exc
+        if "disk I/O" in str(error):
+            # After a failed fsync nobody knows what is on the disk: stop promising.
+            self._broken = StoreError(
+                "The disk failed while a memory was being stored; nothing more is stored.",
+                "Check the disk, then restart Nestor. Reading still works.",
+            )
+            log.error("disk error; the memory is read-only until the next start")
+
+
+def _checkpoint(db: Database) -> None:
+    give_up = time.monotonic() + 1.0
+    while db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+        if time.monotonic() > give_up:
+            log.info("the log could not be emptied: a reader holds it")
+            return
+        time.sleep(0.01)
+
+
+def _fail(group: list[_Job], error: AssistantError) -> None:
+    for job in group:
+        if not job.future.done():
+            job.future.set_exception(error)
+
+
+def _ours(error: Exception) -> AssistantError:
+    if isinstance(error, AssistantError):
+        return error
+    if isinstance(error, sqlcipher.Error):
+        ours = explain(error)
+    else:
+        # The message may quote the user's text: it goes no further than DEBUG.
+        log.error("a write failed with %s", type(error).__name__)
+        log.debug("the failed write", exc_info=error)
+        ours = Internal()
+    ours.__cause__ = error
+    return ours

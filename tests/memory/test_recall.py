@@ -1,0 +1,169 @@
+"""The parts of recall: languages, words, times, neighbours, scans."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from assistant.memory import when
+from assistant.memory.language import detect
+from assistant.memory.recall import understand
+from assistant.memory.scan import Compressed, Exact
+from assistant.memory.words import content_words
+from assistant.types import NewMemory
+
+NOW = datetime(2026, 3, 18, 15, 0, tzinfo=UTC)  # a Wednesday
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Where does my sister live?", "en"),
+        ("Où habite ma sœur ?", "fr"),
+        ("Wo wohnt meine Schwester?", "de"),
+        ("¿Dónde vive mi hermana?", "es"),
+        ("Dove vive mia sorella?", "it"),
+        ("Onde mora a minha irmã?", "pt"),
+        ("Waar woont mijn zus?", "nl"),
+        ("Где живёт моя сестра?", "ru"),
+        ("我妹妹住在哪里？", "zh"),
+        ("妹はどこに住んでいますか", "ja"),
+        ("내 여동생은 어디에 살아요?", "ko"),
+        ("أين تعيش أختي؟", "ar"),
+        ("मेरी बहन कहाँ रहती है?", "hi"),
+        ("7719", "und"),
+        ("", "und"),
+    ],
+)
+def test_language(text, language):
+    assert detect(text) == language
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Where does my sister live?", ["sister", "live"]),
+        ("What's Ana's favourite?", ["ana", "favourite"]),
+        ("Qu'est-ce que j'ai mangé hier ?", ["mangé", "hier"]),
+        ("What is it?", []),
+        ('"NEAR" AND foo* -bar', ["near", "foo", "bar"]),
+    ],
+)
+def test_content_words(text, words):
+    assert content_words(text, detect(text)) == words
+
+
+@pytest.mark.parametrize(
+    ("question", "inside", "outside"),
+    [
+        ("What did I do in 2023?", "2023-06-01", "2024-06-01"),
+        ("Where were we in May 2024?", "2024-05-20", "2024-09-01"),
+        ("What happened on 7 May 2023?", "2023-05-07", "2023-06-07"),
+        ("What happened on May 7th, 2023?", "2023-05-07", "2023-06-07"),
+        ("What did I say yesterday?", "2026-03-17", "2026-02-01"),
+        ("What did I say last week?", "2026-03-10", "2026-01-10"),
+        ("What did we do last month?", "2026-02-10", "2025-12-10"),
+        ("What did we do last spring?", "2026-03-05", "2025-10-05"),
+        ("Who called on Monday?", "2026-03-16", "2026-02-16"),
+        ("What did I eat two weeks ago?", "2026-03-04", "2026-01-01"),
+        ("Qu'ai-je fait hier ?", "2026-03-17", "2026-02-01"),
+        ("Où étions-nous en juin 2025 ?", "2025-06-10", "2025-10-10"),
+        ("Qu'avons-nous fait l'été dernier ?", "2025-07-10", "2026-02-10"),
+        ("Qui a appelé il y a trois jours ?", "2026-03-15", "2026-01-15"),
+        ("What was said on 2025-12-24?", "2025-12-24", "2025-11-01"),
+        ("What do we do in August?", "2019-08-03", "2019-09-03"),
+    ],
+)
+def test_time_words(question, inside, outside):
+    spans = when.spans(question, NOW)
+
+    def fit(day):
+        moment = int(datetime.fromisoformat(day + "T12:00:00+00:00").timestamp())
+        return max(span.fits(moment) for span in spans)
+
+    assert fit(inside) == 1.0
+    assert fit(outside) == 0.0
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Where does my sister live?",
+        "May I smoke?",
+        "It fell on 31 February",
+        "I march on",
+        "9999999",
+    ],
+)
+def test_no_time_words(question):
+    assert when.spans(question, NOW) == ()
+
+
+def test_names_of_speakers_stay_out_of_the_vector():
+    question = understand("What did Ben's sister Zoe tell Ann Lee?", ["Ann Lee", "Ben"], NOW)
+    assert question.bare == "What did sister Zoe tell ?"
+    assert question.speakers == {"ann", "lee", "ben"}
+    assert question.names == {"zoe"}
+    assert understand("Ann?", ["Ann"], NOW).bare == "Ann?"
+
+
+def test_compressed_finds_what_exact_finds():
+    rng = np.random.default_rng(1)
+    middles = rng.standard_normal((200, 384))
+    rows = middles[rng.integers(0, 200, 20_000)] + rng.standard_normal((20_000, 384))
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    exact, compressed = Exact(len(rows), 384), Compressed(len(rows), 384)
+    slots = np.arange(len(rows))
+    exact.write(slots, rows)
+    compressed.write(slots, rows)
+    allowed = np.ones(len(rows), bool)
+    allowed[::7] = False
+    hits = 0
+    for query in rows[:40]:
+        best, _ = exact.top(query, allowed, 10)
+        near, cosines = compressed.top(query, allowed, 10)
+        assert allowed[near].all()
+        assert (np.diff(cosines) <= 0).all()
+        hits += len(set(best) & set(near))
+    assert hits / 400 > 0.95
+    none, _ = compressed.top(rows[0], np.zeros(len(rows), bool), 10)
+    assert len(none) == 0
+
+
+async def test_neighbours_of_a_hit_are_pulled_in(memory, settled):
+    async with memory() as service:
+        lines = ["Did you ever find your umbrella?", "Yes, in the cellar!", "Good for you."]
+        rows = [
+            NewMemory(text, thread="chat", said_at=f"2026-01-01T00:00:0{n}Z", speaker=who)
+            for n, (text, who) in enumerate(zip(lines, ("Ann", "Ben", "Ann"), strict=True))
+        ]
+        other = [NewMemory(f"noise {n}", thread="other") for n in range(30)]
+        await service.memories.add_many([*other, *reversed(rows)])
+        await settled(service)
+        found = await service.memories.recall("umbrella", k=2)
+        assert [m.text for m in found] == lines[:2]
+
+
+async def test_who_and_when_break_ties(memory, settled):
+    async with memory() as service:
+        store = service.memories
+        ann, ben = await store.add_many(
+            [
+                NewMemory("I went to the market", speaker="Ann", said_at="2025-01-10"),
+                NewMemory("I went to the market", speaker="Ben", said_at="2025-08-10"),
+            ]
+        )
+        await settled(service)
+        assert (await store.recall("Did Ben go to the market?", k=1))[0].id == ben.id
+        assert (await store.recall("Did Ann go to the market?", k=1))[0].id == ann.id
+        august = await store.recall("Who went to the market in August 2025?", k=1)
+        assert august[0].id == ben.id
+
+
+async def test_nothing_is_found_in_nothing(memory):
+    async with memory() as service:
+        assert await service.memories.recall("anything?", k=5) == []
+        assert await service.memories.recall("anything?", k=0) == []
+        assert await service.memories.recall("anything?", k=5, gate=True) == []
