@@ -43,6 +43,10 @@ class Engine(Protocol):
         """How this model is best sampled."""
         ...
 
+    async def warm(self) -> None:
+        """Load the model now, if it is not loaded."""
+        ...
+
     def info(self) -> ModelInfo:
         """The model in use."""
         ...

@@ -158,12 +158,15 @@ class Turns:
 
     async def _generate(self, run: Run) -> None:
         begun = time.perf_counter()
+        # A cold model loads while the memory is asked; if it cannot, the stream says so.
+        warming = asyncio.gather(self._engine.warm(), return_exceptions=True)
         if run.recall:
             run.recalled = await self._memory.recall(
                 prompt.query(run.text), k=LIMITS.recalled_rows, gate=True
             )
         run.log.append("recalled", {"items": [_shown(memory) for memory in run.recalled]})
         run.context = prompt.context(run.recalled, self._clock())
+        await warming
         history = await self._history(run)
         run.receipt.begin(run.recalled, history, run.context)
         messages = prompt.messages(run.conversation.system, history.kept, run.context, run.text)

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import time
 from pathlib import Path
 
 import openai
@@ -142,21 +141,24 @@ def test_a_crash_in_mid_stream_ends_it_at_once_and_the_next_turn_answers(daemon)
     assert daemon.ask("Say yes.", conversation)[-1][1] == "done"
 
 
-def test_cancel_stops_the_model_during_prefill_and_during_generation(daemon):
+@pytest.mark.parametrize(
+    ("text", "last_seen"),
+    [("word and another " * 900, "recalled"), ("Count from 1 to 500, one number a line.", "token")],
+)
+def test_cancel_stops_the_model_during_prefill_and_during_generation(daemon, text, last_seen):
     daemon.ask("hello")
-    for text in ("word and another " * 900, "Write a long story about a lighthouse."):
-        conversation = daemon.conversation()
-        path = f"/api/v1/conversations/{conversation}/turns"
-        with daemon.api.stream("POST", path, json={"text": text, "memory": False}) as response:
-            stream = events(response.iter_lines())
-            turn = next(stream)[2]["turn"]
-            time.sleep(1)
-            cancelled = daemon.api.delete(f"/api/v1/turns/{turn}").json()
-            last = list(stream)[-1]
-        assert cancelled["status"] == "cancelled"
-        assert (last[1], last[2]["error"]["code"]) == ("failed", "stopped")
-        # The model is free: a short answer comes, where the rest of either would take far longer.
-        assert daemon.ask("Say yes.", memory=False)[-1][1] == "done"
+    path = f"/api/v1/conversations/{daemon.conversation()}/turns"
+    with daemon.api.stream("POST", path, json={"text": text, "memory": False}) as response:
+        stream = events(response.iter_lines())
+        turn = next(stream)[2]["turn"]
+        while next(stream)[1] != last_seen:
+            pass
+        cancelled = daemon.api.delete(f"/api/v1/turns/{turn}").json()
+        last = list(stream)[-1]
+    assert cancelled["status"] == "cancelled"
+    assert (last[1], last[2]["error"]["code"]) == ("failed", "stopped")
+    # The model is free: a short answer comes, where the rest of either would take far longer.
+    assert daemon.ask("Say yes.", memory=False)[-1][1] == "done"
 
 
 def test_a_prompt_over_the_context_is_an_error_and_not_a_cut(daemon):
