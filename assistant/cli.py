@@ -122,7 +122,7 @@ def status(as_json: bool) -> None:
         ("daemon", f"{data['version']}, pid {data['pid']}, {_mb(data['rss_bytes'])}"),
         ("model", " ".join(x for x in (model["id"], model["state"], where, model["problem"]) if x)),
         ("queue", f"{data['queue']['length']} of {data['queue']['limit']}"),
-        ("memory", f"{memory['count']} memories, {memory['pending']} waiting for vectors"),
+        ("memory", f"{memory['count']} rows, {memory['pending']} waiting for vectors"),
         ("embedder", data["embedder"]),
         ("key", data["key"]),
     ]

@@ -40,6 +40,7 @@
         KeyWrong                   the key does not open the database
       ConfigInvalid              config.toml or the environment has a value we cannot use
       ChildCrashed               a child process died (translated by whoever owns the child)
+        ChildStopped               it was stopped on purpose
       Unreachable                a client could not reach the daemon
       Internal                   a fault of ours; the log has the details
 
@@ -66,6 +67,10 @@ class AssistantError(Exception):
         self.hint = hint or self.advice
         self.retry_after_s = retry_after_s
         super().__init__(self.message)
+
+    def body(self) -> dict[str, str]:
+        """As clients see it."""
+        return {"code": self.code, "message": self.message, "hint": self.hint}
 
 
 class Internal(AssistantError):
@@ -438,6 +443,13 @@ class ChildCrashed(AssistantError):
     status = 503
     default = "A helper process died."
     advice = "It is restarted on the next request."
+
+
+class ChildStopped(ChildCrashed):
+    """A child process was stopped on purpose while it answered."""
+
+    code = "child_stopped"
+    default = "A helper process was stopped."
 
 
 class Unreachable(AssistantError):

@@ -147,7 +147,7 @@ async def edit(use: Use, memory_id: str, body: MemoryEdit) -> Response:
 async def delete(use: Use, memory_id: str) -> Response:
     """Delete a memory and what was derived from it, for good."""
     await use.memories.delete(memory_id)
-    use.turns.forget()
+    use.turns.forget([memory_id])
     return reply({"deleted": memory_id})
 
 
@@ -170,7 +170,7 @@ async def forget(use: Use, body: Forget) -> Response:
     for memory_id in body.ids or ():
         await use.memories.get(memory_id)
     gone = await use.memories.forget(ids=body.ids, query=body.query)
-    use.turns.forget()
+    use.turns.forget(gone)
     return reply({"forgotten": gone})
 
 

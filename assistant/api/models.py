@@ -74,7 +74,6 @@ async def _events(
                 number += 1
                 yield Event(number, "progress", step)
     except AssistantError as exc:
-        error = {"code": exc.code, "message": exc.message, "hint": exc.hint}
-        yield Event(number + 1, "failed", {"error": error})
+        yield Event(number + 1, "failed", {"error": exc.body()})
     else:
         yield Event(number + 1, "done", {})

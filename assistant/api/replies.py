@@ -31,7 +31,7 @@ def page(items: Sequence[Any], following: str | None = None) -> Response:
 
 def error_body(error: AssistantError, path: str) -> dict[str, Any]:
     """The one form of error; on `/v1/` with the fields OpenAI's clients look for."""
-    body: dict[str, Any] = {"code": error.code, "message": error.message, "hint": error.hint}
+    body: dict[str, Any] = dict(error.body())
     if path.startswith("/v1/"):
         kind = "invalid_request_error" if error.status < 500 else "server_error"
         body |= {"type": _OPENAI_TYPES.get(error.status, kind), "param": None}

@@ -43,8 +43,8 @@ def error(exc: AssistantError) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A plain table."""
-    grid = Table(box=None, pad_edge=False, header_style="bold")
+    """A plain table; without a header if the columns have no names."""
+    grid = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
     for column in columns:
         grid.add_column(column, overflow="fold")
     for row in rows:

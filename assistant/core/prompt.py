@@ -80,8 +80,8 @@ def messages(
 def fit(turns: Sequence[Turn], budget: int) -> History:
     """Which earlier turns stay, within `budget` tokens.
 
-    Turns leave in blocks, down to half the budget, so that most turns keep their prefix; what left
-    once stays out, since the same counts are replayed every time.
+    Turns leave in blocks, down to half the budget, so that most turns keep their prefix; with the
+    same budget, what left once stays out, since the same counts are replayed every time.
     """
     usable = [turn for turn in turns if turn.reply]
     first, held = 0, 0
@@ -107,7 +107,7 @@ def estimate(text: str) -> int:
 
 def _origin(memory: Recalled) -> str:
     day = _day(datetime.fromisoformat(memory.said_at))
-    return f"{day}, {memory.speaker} said" if memory.speaker else day
+    return f"{day}, {' '.join(memory.speaker.split())} said" if memory.speaker else day
 
 
 def _day(moment: datetime) -> str:

@@ -189,12 +189,12 @@ class Conversations:
         """At start: turns that a crash left running become failed; how many."""
         moment = self._clock()
         stopped = Stopped("Nestor stopped while it answered.")
-        error = {"code": stopped.code, "message": stopped.message, "hint": stopped.hint}
+        error = stopped.body()
 
         def work(db: Database) -> int:
             sql = "SELECT id FROM turns WHERE status = 'running'"
             running = [one for (one,) in db.execute(sql)]
-            event = json.dumps([{"id": 1, "event": "failed", "data": error}])
+            event = json.dumps([{"id": 1, "event": "failed", "data": {"error": error}}])
             for turn_id in running:
                 db.execute(
                     "UPDATE turns SET status = 'failed', error = ?, events = ?, finished_at = ? "

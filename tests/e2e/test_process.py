@@ -3,6 +3,7 @@
 import concurrent.futures
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -152,6 +153,16 @@ def test_25_kills_lose_no_acknowledged_memory(tmp_path):
     checks = {c["name"]: c for c in daemon.api.get("/api/v1/doctor").json()["items"]}
     assert checks["memory"]["ok"], checks["memory"]
     assert daemon.stop() == 0
+
+
+def test_both_loopback_addresses_answer(daemon):
+    for host in ("127.0.0.1", "localhost"):
+        assert httpx.get(f"http://{host}:{daemon.port}/health").json()["status"] == "ok"
+    try:
+        socket.create_connection(("::1", daemon.port), 1).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    assert httpx.get(f"http://[::1]:{daemon.port}/health").json()["status"] == "ok"
 
 
 def test_nothing_heavy_is_imported_by_daemon_or_cli():

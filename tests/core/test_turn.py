@@ -1,0 +1,224 @@
+"""Turns against the fake model and a log in memory: every way a turn can end."""
+
+import asyncio
+from datetime import datetime
+
+import pytest
+
+from assistant.core.turn import Turns
+from assistant.engine.fake import FakeEngine
+from assistant.errors import (
+    ContextOverflow,
+    ConversationNotFound,
+    EngineBusy,
+    EngineCrashed,
+    Stopped,
+    StoreError,
+    TurnRunning,
+)
+from assistant.types import Conversation, Recalled, Turn, now
+
+ANA = Recalled("m_1", "Ana lives in Lyon", 0.9, "note", "2026-11-01T00:00:00Z")
+
+
+class Memory:
+    """Finds what it was given; may take its time."""
+
+    def __init__(self, *found, pause=0.0):
+        self.found, self.pause = list(found), pause
+
+    async def recall(self, query, **_):
+        await asyncio.sleep(self.pause)
+        return self.found
+
+
+class Log:
+    """Keeps turns in a list; `broken` refuses to write the end of one."""
+
+    def __init__(self, broken=None):
+        self.rows: dict[str, Turn] = {}
+        self.ends: dict[str, dict] = {}
+        self.broken = broken
+        self.title = ""
+
+    async def get(self, conversation_id):
+        if conversation_id != "c_1":
+            raise ConversationNotFound
+        return Conversation("c_1", self.title, "system", now(), now())
+
+    async def update(self, conversation_id, *, title):
+        self.title = title
+
+    async def turns(self, conversation_id):
+        return list(self.rows.values())
+
+    async def turn(self, turn_id):
+        return self.rows[turn_id]
+
+    async def turn_events(self, turn_id):
+        return list(self.ends[turn_id]["events"])
+
+    async def start_turn(self, conversation_id, turn_id, text, model):
+        self.rows[turn_id] = Turn(turn_id, conversation_id, text, "running", now(), model=model)
+        return self.rows[turn_id]
+
+    async def finish_turn(self, turn_id, **end):
+        if self.broken:
+            raise self.broken
+        old = self.rows[turn_id]
+        self.ends[turn_id] = end
+        self.rows[turn_id] = Turn(
+            turn_id, "c_1", old.text, end["status"], old.started_at, context=end["context"],
+            reply=end["reply"], tokens=end["tokens"],
+        )  # fmt: skip
+
+
+def make(*replies, memory=None, log=None, **engine):
+    engine = FakeEngine(*replies, **engine)
+    log = log or Log()
+    return Turns(engine, memory or Memory(), log, lambda: datetime(2026, 11, 23)), engine, log  # noqa: DTZ001
+
+
+async def collect(stream):
+    return [event async for event in stream]
+
+
+async def end(run):
+    events = await asyncio.wait_for(collect(run.log.follow()), 5)
+    assert [event.id for event in events] == list(range(1, len(events) + 1))
+    assert [event.event in ("done", "failed") for event in events].count(True) == 1
+    return events
+
+
+async def test_done():
+    turns, engine, log = make("It is Lyon.", memory=Memory(ANA))
+    run = await turns.start("c_1", "Where is Ana?")
+    events = await end(run)
+    assert [e.event for e in events] == [
+        "started", "recalled", "token", "token", "token", "receipt", "done",
+    ]  # fmt: skip
+    assert "Ana lives in Lyon" in engine.prompts[0][-1].text
+    assert (await turns.cancel(run.id)).status == "done"
+    assert log.title == "Where is Ana?"
+    assert engine.queue_length == 0
+    assert list(log.ends[run.id]["events"]) == events
+
+
+async def test_refusals_come_before_anything_is_logged():
+    turns, _engine, log = make("slow " * 50, word_pause_s=0.05, queue_length=1)
+    with pytest.raises(ConversationNotFound):
+        await turns.start("c_2", "hello")
+    run = await turns.start("c_1", "hello")
+    with pytest.raises(TurnRunning):
+        await turns.start("c_1", "again")
+    assert list(log.rows) == [run.id]
+    await turns.close()
+    with pytest.raises(Stopped):
+        await turns.start("c_1", "late")
+    assert list(log.rows) == [run.id]
+
+
+async def test_a_full_queue_leaves_no_trace():
+    turns, _engine, log = make(queue_length=0)
+    with pytest.raises(EngineBusy):
+        await turns.start("c_1", "hello")
+    assert not log.rows
+    assert not turns.running("c_1")
+
+
+@pytest.mark.parametrize("pause", [0, 0.001, 0.03])
+async def test_cancel_at_any_moment(pause):
+    turns, engine, _log = make(
+        "word " * 100, word_pause_s=0.01, memory=Memory(pause=0.02 if pause else 0)
+    )
+    run = await turns.start("c_1", "hello")
+    if pause:
+        await asyncio.sleep(pause)
+    answers = await asyncio.gather(turns.cancel(run.id), turns.cancel(run.id))
+    assert [turn.status for turn in answers] == ["cancelled", "cancelled"]
+    events = await end(run)
+    assert (events[-1].event, events[-1].data["error"]["code"]) == ("failed", "stopped")
+    assert engine.queue_length == 0
+    assert not turns.running("c_1")
+    assert (await end(await turns.start("c_1", "again")))[-1].event in ("done", "failed")
+
+
+async def test_close_right_after_start_ends_the_turn():
+    turns, engine, _ = make("word " * 100, word_pause_s=0.01)
+    starting = asyncio.create_task(turns.start("c_1", "hello"))
+    await asyncio.sleep(0)
+    await turns.close()
+    run = await starting
+    assert (await end(run))[-1].data["error"]["message"] == "Nestor is stopping."
+    assert engine.queue_length == 0
+
+
+@pytest.mark.parametrize("error", [EngineCrashed(), RuntimeError("a secret in a traceback")])
+async def test_failures_are_told_and_their_details_are_not(error, caplog):
+    turns, _engine, log = make(error)
+    events = await end(await turns.start("c_1", "hello"))
+    code = events[-1].data["error"]["code"]
+    assert code == getattr(error, "code", "internal")
+    assert "secret" not in caplog.text + str(events)
+    assert next(iter(log.rows.values())).status == "failed"
+
+
+@pytest.mark.parametrize("broken", [StoreError(), OSError("disk")])
+async def test_a_log_that_cannot_be_written_is_a_failed_turn_and_not_a_hang(broken):
+    turns, engine, _ = make("fine", log=Log(broken))
+    events = await end(await turns.start("c_1", "hello"))
+    assert events[-1].event == "failed"
+    assert not turns.running("c_1")
+    assert engine.queue_length == 0
+
+
+async def test_an_answer_that_was_cut_off_is_counted():
+    """Else a chat of stopped answers outgrows the context and never answers again."""
+    turns, _, _log = make("word " * 400, word_pause_s=0.001)
+    run = await turns.start("c_1", "hello")
+    await asyncio.sleep(0.2)
+    turn = await turns.cancel(run.id)
+    assert turn.tokens >= len(turn.reply.split())
+    assert len(turn.reply.split()) > 20
+
+
+async def test_a_prompt_that_turns_out_too_long_is_tried_without_its_history():
+    turns, engine, _log = make("one", ContextOverflow(), "two")
+    await end(await turns.start("c_1", "first"))
+    events = await end(await turns.start("c_1", "second"))
+    assert events[-1].event == "done"
+    receipt = next(event.data for event in events if event.event == "receipt")
+    assert len(receipt["dropped"]) == 1
+    assert [len(seen) for seen in engine.prompts] == [2, 4, 2]
+
+
+async def test_a_prompt_that_is_too_long_by_itself_fails():
+    turns, _, _ = make(ContextOverflow())
+    events = await end(await turns.start("c_1", "long"))
+    assert events[-1].data["error"]["code"] == "context_overflow"
+
+
+async def test_forgetting_a_memory_stops_the_answer_it_went_into():
+    turns, _, log = make("Ana lives in Lyon " * 50, word_pause_s=0.01, memory=Memory(ANA))
+    run = await turns.start("c_1", "Where is Ana?")
+    await asyncio.sleep(0.1)
+    turns.forget(["m_other"])
+    turns.forget(["m_1"])
+    assert (await end(run))[-1].event == "failed"
+    assert "Lyon" not in str(log.ends[run.id])
+    assert "Lyon" not in str(await collect(await turns.events(run.id)))
+
+
+async def test_who_comes_back_after_a_crash_gets_an_end():
+    turns, _, log = make()
+    log.ends["t_1"] = {"events": [log_event("failed", 1, {"error": Stopped().body()})]}
+    for after in (0, 1, 25):
+        events = await collect(await turns.events("t_1", after))
+        assert [e.event for e in events] == ["failed"]
+        assert events[0].id > after
+
+
+def log_event(name, number, data):
+    from assistant.types import Event
+
+    return Event(number, name, data)
