@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,10 +14,10 @@ from assistant import __version__
 from assistant.clients import console
 from assistant.config import load_paths, load_settings, owner_token
 from assistant.errors import AssistantError, ConversationNotFound, InvalidInput, Unreachable
+from assistant.instance import EXIT_ALREADY_RUNNING
 
 EXIT_FAILED = 1
 EXIT_NOT_RUNNING = 3
-EXIT_ALREADY_RUNNING = 75  # EX_TEMPFAIL of sysexits.h
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
@@ -28,6 +29,11 @@ class Group(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
+        except UnicodeEncodeError:
+            console.error(
+                InvalidInput("The text is not valid Unicode.", "Check the terminal's encoding.")
+            )
+            ctx.exit(EXIT_FAILED)
         except AssistantError as exc:
             console.error(exc)
             code = {"already_running": EXIT_ALREADY_RUNNING, "unreachable": EXIT_NOT_RUNNING}
@@ -278,7 +284,7 @@ def models_list(as_json: bool) -> None:
                 row["title"],
                 _mb(row["bytes"]),
                 _mb(row["ram_bytes"]),
-                "in use" if row["in_use"] and row["state"] == "present" else row["state"],
+                _model_state(row),
             )
             for row in rows
         ],
@@ -309,6 +315,8 @@ def models_verify(model: str, as_json: bool) -> None:
 @json_option
 def models_use(model: str, as_json: bool) -> None:
     """Answer with another model from now on."""
+    if Path(model).is_file():
+        model = str(Path(model).absolute())
     with daemon() as client:
         info = client.post("/api/v1/models/use", {"model": model})
     return console.as_json(info) if as_json else console.line(f"{info['id']} is in use.")
@@ -341,6 +349,11 @@ def _steps(model: str, verb: str, as_json: bool) -> None:
     if as_json:
         return console.as_json(last)
     return console.line(f"{model} is here and verified.")
+
+
+def _model_state(row: dict[str, Any]) -> str:
+    state = "in use" if row["in_use"] and row["state"] == "present" else row["state"]
+    return f"{state}, suggested for this machine" if row["proposed"] else state
 
 
 def _latest(client: Any) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import secrets
 import tomllib
 from collections.abc import Mapping
@@ -182,11 +184,8 @@ def load_settings(
         ("the command line", {k: v for k, v in (flags or {}).items() if v is not None}),
     ):
         merged |= values
-        try:
-            msgspec.convert(merged, Settings, strict=False)
-        except msgspec.ValidationError as exc:
-            raise ConfigInvalid(f"A setting from {origin} cannot be used: {exc}.") from exc
-    return msgspec.convert(merged, Settings, strict=False)
+        settings = _check(merged, origin)
+    return settings
 
 
 def read_config(paths: Paths) -> dict[str, Any]:
@@ -199,16 +198,29 @@ def read_config(paths: Paths) -> dict[str, Any]:
         raise ConfigInvalid(f"config.toml cannot be read: {exc}.") from exc
 
 
-def write_setting(paths: Paths, name: str, value: Any) -> None:
-    """Set one key of config.toml and keep the others. Raises ConfigInvalid before anything is written."""
-    import tomli_w
+def write_setting(paths: Paths, name: str, value: str) -> None:
+    """Set one key of config.toml; every other line, comments too, stays as the user wrote it.
 
-    values = read_config(paths) | {name: value}
+    Raises ConfigInvalid before anything is written, or if the file cannot be.
+    """
+    _check(read_config(paths) | {name: value}, "config.toml")
     try:
-        msgspec.convert(values, Settings, strict=False)
+        old = paths.config_file.read_text("utf-8") if paths.config_file.exists() else ""
+        line = f"{name} = {json.dumps(value)}"
+        new, count = re.subn(rf"(?m)^{name}\s*=.*$", lambda _: line, old, count=1)
+        text = new if count else f"{line}\n{old}"
+        if tomllib.loads(text) != read_config(paths) | {name: value}:
+            raise ConfigInvalid(f"config.toml could not be changed; set {name} in it yourself.")
+        write_private(paths.config_file, text.encode())
+    except OSError as exc:
+        raise ConfigInvalid("config.toml could not be written.", "Check the disk.") from exc
+
+
+def _check(values: Mapping[str, Any], origin: str) -> Settings:
+    try:
+        return msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as exc:
-        raise ConfigInvalid(f"The setting {name} cannot be used: {exc}.") from exc
-    write_private(paths.config_file, tomli_w.dumps(values).encode())
+        raise ConfigInvalid(f"A setting from {origin} cannot be used: {exc}.") from exc
 
 
 def owner_token(path: Path) -> str:

@@ -24,6 +24,7 @@ from assistant.core.prompt import SYSTEM
 from assistant.core.turn import Turns
 from assistant.errors import AssistantError, Internal, PortTaken
 from assistant.instance import Instance, Running
+from assistant.worker import sandbox
 
 log = logging.getLogger("assistant.daemon")
 
@@ -35,6 +36,8 @@ GRACE_S = 2
 
 def run(paths: Paths, settings: Settings) -> None:
     """Run the daemon until SIGTERM or SIGINT. Raises AlreadyRunning, PortTaken, ConfigInvalid."""
+    os.umask(0o077)
+    sandbox.forbid_dumps()
     paths.make()
     instance = Instance(paths.lock)
     instance.acquire()
@@ -67,6 +70,7 @@ class Daemon:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,
                 h11_max_incomplete_event_size=LIMITS.header_bytes,
                 timeout_graceful_shutdown=GRACE_S,
             )
@@ -82,7 +86,7 @@ class Daemon:
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
         log.info("stopping")
-        await asyncio.wait([opening])
+        await asyncio.wait([opening], timeout=GRACE_S)
         # Streams get their last event, then the connections close, then the memory.
         await self._work.aclose()
         self._server.should_exit = True
@@ -97,8 +101,9 @@ class Daemon:
         except AssistantError as exc:
             log.error("%s: %s", exc.code, exc.message)  # noqa: TRY400
             self._services.fail(exc)
-        except Exception:
-            log.exception("the daemon could not start")
+        except Exception as exc:
+            log.error("the daemon could not start: %s", type(exc).__name__)  # noqa: TRY400
+            log.debug("details", exc_info=True)
             self._services.fail(Internal("Nestor could not start."))
         else:
             self._services.open()
@@ -112,6 +117,7 @@ class Daemon:
         memory = await self._open_memory()
         engine, models = await asyncio.to_thread(self._open_engine)
         self._work.push_async_callback(engine.close)
+        self._work.push_async_callback(models.close)
         turns = Turns(engine, memory.memories, memory.conversations)
         self._work.push_async_callback(turns.close)
         services.turns = turns
@@ -214,6 +220,9 @@ def _log_to(paths: Paths, settings: Settings) -> None:
     )
     root = logging.getLogger()
     root.setLevel(logging.WARNING)
+    # uvicorn would log whole tracebacks, whose messages may quote what a user wrote; the guard
+    # logs what failed and where.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     logging.getLogger("assistant").setLevel(settings.log_level)
     for handler in (file, logging.StreamHandler()):
         handler.setFormatter(form)

@@ -444,6 +444,9 @@ class ChildCrashed(AssistantError):
     default = "A helper process died."
     advice = "It is restarted on the next request."
 
+    exit_code: int | None = None
+    """As the system gave it: negative is the number of a signal; None if it is not known."""
+
 
 class ChildStopped(ChildCrashed):
     """A child process was stopped on purpose while it answered."""

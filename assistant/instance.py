@@ -6,12 +6,16 @@ import contextlib
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import IO, Any
 
 import msgspec
 
 from assistant.errors import AlreadyRunning
+
+EXIT_ALREADY_RUNNING = 75  # EX_TEMPFAIL of sysexits.h
+_PATIENCE_S = 0.2
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -34,7 +38,11 @@ class Instance:
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         file = os.fdopen(descriptor, "r+", encoding="ascii")
-        if not _lock(file):
+        # `find` holds the lock for a moment to see whether it is free: that is no daemon.
+        deadline = time.monotonic() + _PATIENCE_S
+        while not (held := _lock(file)) and time.monotonic() < deadline:
+            time.sleep(_PATIENCE_S / 20)
+        if not held:
             file.close()
             holder = _read(self._path)
             who = f" (pid {holder.pid})" if holder else ""

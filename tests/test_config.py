@@ -56,12 +56,25 @@ def test_wrong_values_are_named_with_their_origin(paths, file, environ, flags, n
 
 
 def test_one_setting_is_written_and_the_others_stay(paths):
-    paths.config_file.write_text('model = "starter"\nport = 1234\n')
+    paths.config_file.write_text('# mine\nmodel = "starter"  # small\nport = 1234 # "x"\n')
     write_setting(paths, "model", 'a "quoted"\\path')
     assert load_settings(paths, {}) == Settings(model='a "quoted"\\path', port=1234)
+    assert paths.config_file.read_text().startswith("# mine\n")
+    assert '# "x"' in paths.config_file.read_text()
     with pytest.raises(ConfigInvalid):
-        write_setting(paths, "port", -5)
+        write_setting(paths, "log_level", "LOUD")
     assert load_settings(paths, {}).port == 1234
+
+
+def test_a_setting_goes_into_a_new_file_too(paths):
+    write_setting(paths, "model", "tiny")
+    assert load_settings(paths, {}) == Settings(model="tiny")
+    write_setting(paths, "model", "small")
+    assert paths.config_file.read_text() == 'model = "small"\n'
+    paths.config_file.write_text("not toml")
+    with pytest.raises(ConfigInvalid):
+        write_setting(paths, "model", "tiny")
+    assert paths.config_file.read_text() == "not toml"
 
 
 def test_homes(tmp_path):

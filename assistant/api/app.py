@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp
 
 from assistant import __version__
@@ -12,6 +13,15 @@ from assistant.api import conversations, faults, health, memories, models, opena
 from assistant.api.auth import Auth
 from assistant.api.guard import Guard
 from assistant.api.services import Services
+
+# FastAPI records requests and exceptions with OpenTelemetry unless told not to.
+_NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 
 ROUTERS = (
     health.router,
@@ -26,7 +36,12 @@ ROUTERS = (
 def routes(services: Services) -> FastAPI:
     """The routes alone, unguarded. No /docs: those pages load from a CDN."""
     app = FastAPI(
-        title="Nestor", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False
+        title="Nestor",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry=_NO_TELEMETRY,
     )
     app.state.services = services
     faults.install(app)

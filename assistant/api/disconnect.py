@@ -11,14 +11,18 @@ from starlette.requests import Request
 T = TypeVar("T")
 
 
+class ClientLeft(Exception):
+    """The client hung up; nobody reads an answer any more."""
+
+
 async def unless_gone(request: Request, work: Awaitable[T]) -> T:
-    """The result of `work`, cancelled as soon as the client hangs up (ConnectionResetError then)."""
+    """The result of `work`, cancelled as soon as the client hangs up (ClientLeft then)."""
     working = asyncio.ensure_future(work)
     leaving = asyncio.ensure_future(_left(request))
     try:
         await asyncio.wait([working, leaving], return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
-            raise ConnectionResetError
+            raise ClientLeft
         return working.result()
     finally:
         for task in (working, leaving):

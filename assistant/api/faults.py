@@ -13,6 +13,7 @@ from starlette.responses import Response
 from assistant.api.replies import error_reply
 from assistant.errors import (
     AssistantError,
+    Internal,
     InvalidInput,
     InvalidJson,
     MethodNotAllowed,
@@ -50,6 +51,11 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def unprocessable(request: Request, exc: RequestValidationError) -> Response:
         return error_reply(invalid(exc.errors()), request.scope["path"])
+
+    @app.exception_handler(Exception)
+    async def surprise(request: Request, _exc: Exception) -> Response:
+        # Starlette raises it again after this answer; the guard logs it.
+        return error_reply(Internal(), request.scope["path"])
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, exc: HTTPException) -> Response:

@@ -14,6 +14,7 @@ import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assistant.api.auth import Auth
+from assistant.api.disconnect import ClientLeft
 from assistant.api.replies import error_reply
 from assistant.api.services import Services
 from assistant.config import LIMITS
@@ -70,6 +71,8 @@ class Guard:
             await self._app(scope, receive, response.send)
         except AssistantError as exc:
             await response.fail(exc, scope, receive)
+        except ClientLeft:
+            pass
         except Exception as exc:
             # The message may quote what a user wrote; its type and place do not.
             log.error("%s %s: %s", scope["method"], _route(scope), type(exc).__name__)  # noqa: TRY400
@@ -104,17 +107,21 @@ class _Response:
     def __init__(self, send: Send) -> None:
         self._send = send
         self._begun = False
+        self._complete = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._begun = True
             message["headers"] = [*message.get("headers", ()), *_HEADERS]
+        self._complete = message["type"] == "http.response.body" and not message.get("more_body")
         await self._send(message)
 
     async def fail(self, error: AssistantError, scope: Scope, receive: Receive) -> None:
+        if self._complete:
+            return
         if self._begun:
             # Too late for a status: close the connection in mid-answer rather than seem complete.
-            raise ConnectionResetError
+            raise error
         await error_reply(error, scope["path"])(scope, receive, self.send)
 
 
@@ -143,7 +150,7 @@ async def _read(receive: Receive, limit: int) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ConnectionResetError
+            raise ClientLeft
         chunk = message.get("body", b"")
         size += len(chunk)
         if size > limit:

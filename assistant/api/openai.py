@@ -170,7 +170,9 @@ async def chat_completions(
         if "\0" in message.text:
             raise InvalidInput("The text holds a NUL character.", "Remove it and send again.")
     items = use.completions.stream(
-        messages, body.sampling(use.completions.sampling()), recall=x_nestor_memory == "on"
+        messages,
+        body.sampling(use.completions.sampling()),
+        recall=(x_nestor_memory or "").strip().lower() == "on",
     )
     # The prompt is read before the first byte, so that a refusal still has its status.
     prefilled = await unless_gone(request, anext(items))
@@ -189,6 +191,8 @@ async def embeddings(use: Use, body: EmbeddingsRequest) -> Response:
     texts = [body.input] if isinstance(body.input, str) else body.input
     for text in texts:
         check_text(text, LIMITS.memory_chars)
+    if use.embedder.embed_model:
+        _check_model(body.model, (use.embedder.embed_model, DEFAULT))
     vectors = await use.embedder.embed(texts)
     _check_model(body.model, (use.embedder.embed_model, DEFAULT))
     if body.dimensions not in (None, len(vectors[0])):
@@ -198,6 +202,7 @@ async def embeddings(use: Use, body: EmbeddingsRequest) -> Response:
         {"object": "embedding", "index": i, "embedding": _base64(v) if packed else v}
         for i, v in enumerate(vectors)
     ]
+    # The embedder does not count tokens; words are near enough for a bill that is never sent.
     words = sum(len(text.split()) for text in texts)
     usage = {"prompt_tokens": words, "total_tokens": words}
     return reply(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -17,6 +18,7 @@ from assistant.errors import AssistantError
 from assistant.types import Event
 
 out = Console(highlight=False, markup=False, soft_wrap=True)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # C0 and C1, but tab and line feed
 err = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -27,12 +29,12 @@ def as_json(value: Any) -> None:
 
 def line(text: str) -> None:
     """A line for people. Text of memories and answers goes through here: no markup is read in it."""
-    out.print(text)
+    out.print(plain(text))
 
 
-def say(text: str) -> None:
-    """A line about what is going on, on standard error."""
-    err.print(text)
+def plain(text: str) -> str:
+    """Without control characters: an answer or a memory must not steer the terminal it is shown in."""
+    return _CONTROL.sub("", text)
 
 
 def error(exc: AssistantError) -> None:
@@ -58,7 +60,7 @@ def pieces(events: Iterable[Event]) -> list[Event]:
     for event in events:
         seen.append(event)
         if event.event == "token":
-            sys.stdout.write(event.data["text"])
+            sys.stdout.write(plain(event.data["text"]))
             sys.stdout.flush()
     sys.stdout.write("\n")
     return seen
@@ -73,7 +75,7 @@ def receipt(events: Sequence[Event]) -> None:
     for memory in data.get("memories", []):
         text = items.get(memory["id"], {}).get("text", "")
         err.print(
-            f"  memory {memory['id']}  score {memory['score']:.2f}  {memory['tokens']} tokens: {text}"
+            f"  memory {memory['id']}  score {memory['score']:.2f}  {memory['tokens']} tokens: {plain(text)}"
         )
     where = data.get("where", {})
     place = f"{where.get('gpu_layers', 0)} of {where.get('layers', 0)} layers on the GPU"

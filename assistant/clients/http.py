@@ -14,7 +14,8 @@ from assistant.instance import find
 from assistant.types import Event
 
 CONNECT_S = 3.0
-ANSWER_S = 60.0
+ANSWER_S = 600.0
+"""`doctor` loads the model and `use` hashes it: on a slow disk that takes minutes."""
 STREAM_S = 60.0
 """Between two pieces of a stream; the daemon sends a comment every 15 s."""
 
@@ -82,8 +83,12 @@ class Client:
     def _send(self, method: str, path: str, **rest: Any) -> Any:
         try:
             response = self._http.request(method, path, **rest)
-        except httpx.TransportError as exc:
+        except httpx.ConnectError as exc:
             raise Unreachable from exc
+        except httpx.TransportError as exc:
+            raise Unreachable(
+                "The daemon did not answer in time.", "Look at `nestor status`."
+            ) from exc
         if response.is_error:
             raise _error(response)
         return response.json()

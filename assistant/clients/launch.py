@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from assistant.clients.http import Client
 from assistant.config import Paths
 from assistant.errors import AssistantError, Unreachable
-from assistant.instance import Running, find
+from assistant.instance import EXIT_ALREADY_RUNNING, Running, find
 
 START_S = 30.0
 STOP_S = 15.0
@@ -47,13 +47,14 @@ def stop(paths: Paths) -> Running | None:
 def _start(paths: Paths, flags: Sequence[str]) -> Running:
     paths.make()
     said = paths.state / "start.log"
-    command = [sys.executable, "-m", "assistant", "up", *flags]
+    # -P: a file of the current folder must not stand in for a module of ours.
+    command = [sys.executable, "-P", "-m", "assistant", "up", *flags]
     detached = (
         {"creationflags": 0x00000208}  # DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP
         if sys.platform == "win32"
         else {"start_new_session": True}
     )
-    with said.open("wb") as out:
+    with os.fdopen(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, **detached
         )
@@ -62,7 +63,8 @@ def _start(paths: Paths, flags: Sequence[str]) -> Running:
         running = find(paths.lock)
         if running is not None and _healthy(paths):
             return running
-        if process.poll() is not None:
+        # Another program may have started one at the same moment: then that one is ours too.
+        if process.poll() not in (None, EXIT_ALREADY_RUNNING):
             raise _reason(said.read_text("utf-8", "replace"))
         time.sleep(_PAUSE_S)
     raise Unreachable(f"The daemon did not answer within {START_S:.0f} s.")

@@ -49,7 +49,7 @@ class FakeEngine:
     ) -> None:
         self.replies = deque(replies)
         self.word_pause_s = word_pause_s
-        self.prompts: list[tuple[Message, ...]] = []
+        self.prompts: deque[tuple[Message, ...]] = deque(maxlen=100)
         self.cancelled = 0
         self._queue = Queue(queue_length, retry_after_s=1.0)
 
@@ -109,9 +109,13 @@ class FakeEngine:
         """Requests that wait or run."""
         return self._queue.taken
 
-    async def use(self, name: str) -> ModelInfo:
+    async def check(self, name: str) -> None:
         """A daemon that was started with the fake keeps it."""
         raise Conflict("This daemon runs the fake model.", "Start it with another `--model`.")
+
+    async def use(self, name: str) -> ModelInfo:
+        """Never reached: see `check`."""
+        raise NotImplementedError
 
     def children(self) -> list[ChildStatus]:
         """None."""

@@ -6,6 +6,7 @@ Everything here blocks and belongs to one thread, `abort` apart.
 from __future__ import annotations
 
 import ctypes
+import functools
 import re
 import secrets
 import sys
@@ -59,10 +60,14 @@ class _Log:
     _DEVICE = re.compile(r"using device (\S+) \(([^)]+)\)")
 
     def __init__(self) -> None:
-        self.gpu_layers = 0
-        self.device = "cpu"
+        self.reset()
         self.callback = cpp.llama_log_callback(self._take)
         cpp.llama_log_set(self.callback, ctypes.c_void_p(0))
+
+    def reset(self) -> None:
+        """Before another model is loaded."""
+        self.gpu_layers = 0
+        self.device = "cpu"
 
     def _take(self, _level: int, text: bytes, _data: Any) -> None:
         line = text.decode("utf-8", "replace")
@@ -71,6 +76,12 @@ class _Log:
         if found := self._DEVICE.search(line):
             self.device = f"{found[1]} {found[2]}"
         sys.stderr.write(line)
+
+
+@functools.cache
+def _log() -> _Log:
+    """The one that llama.cpp keeps a pointer to: it must outlive every model."""
+    return _Log()
 
 
 def supports_gpu() -> bool:
@@ -83,7 +94,7 @@ class Llama:
 
     def __init__(self, spec: LoadSpec) -> None:
         cpp.llama_backend_init()
-        self._log = _Log()
+        self._log = _log()
         self._model: Any = None
         self._context: Any = None
         self._tokens: list[int] = []
@@ -92,11 +103,16 @@ class Llama:
         # would need the GIL each time; C's strlen on this buffer answers the same question for free:
         # "" is 0 (go on), "x" is 1 (stop).
         self._abort_flag = ctypes.create_string_buffer(2)
-        self._load(spec)
-        self._batch = cpp.llama_batch_init(BATCH_TOKENS, 0, 1)
         self._piece_buffer = ctypes.create_string_buffer(512)
+        self._batch = cpp.llama_batch_init(BATCH_TOKENS, 0, 1)
+        try:
+            self._load(spec)
+        except BaseException:
+            self.close()
+            raise
 
     def _load(self, spec: LoadSpec) -> None:
+        self._log.reset()
         params = cpp.llama_model_default_params()
         params.n_gpu_layers = spec.gpu_layers if spec.gpu_layers >= 0 else 999
         params.use_extra_bufts = spec.use_extra_bufts
@@ -108,6 +124,8 @@ class Llama:
         settings.n_ctx = min(spec.context, cpp.llama_model_n_ctx_train(self._model))
         settings.n_batch = settings.n_ubatch = BATCH_TOKENS
         settings.n_seq_max = 1
+        # A sliding-window cache that drops old cells could not be cut back to a common prefix.
+        settings.swa_full = True
         settings.n_threads = settings.n_threads_batch = spec.threads
         settings.no_perf = True
         strlen = ctypes.CDLL(None if sys.platform != "win32" else "msvcrt").strlen
@@ -136,10 +154,17 @@ class Llama:
         )
 
     def probe(self) -> None:
-        """Run the kernels once, as a prompt and as a token. A CPU they cannot run on kills us here."""
+        """Run the kernels once, as a prompt and as a token. A CPU they cannot run on kills us here.
+
+        Raises EngineUnloadable if they will not run, for lack of memory above all.
+        """
         filler = self._encode("Hello. " * _PROBE_TOKENS, special=False)[:_PROBE_TOKENS]
-        self._decode(filler, 0)
-        self._decode(filler[:1], len(filler))
+        try:
+            self._decode(filler, 0)
+            self._decode(filler[:1], len(filler))
+        except EngineError as exc:
+            self.close()
+            raise EngineUnloadable(exc.message) from exc
         cpp.llama_memory_clear(self._memory, True)
         self._tokens = []
 
@@ -165,7 +190,8 @@ class Llama:
         text, room, produced, reason = TextStream(sampling.stop), self._room(sampling), 0, "stop"
         sampler = self._sampler(sampling)
         try:
-            while (token := cpp.llama_sampler_sample(sampler, self._context, -1)) is not None:
+            while True:
+                token = cpp.llama_sampler_sample(sampler, self._context, -1)
                 if cpp.llama_vocab_is_eog(self._vocab, token):
                     break
                 produced += 1
@@ -185,13 +211,16 @@ class Llama:
         yield Finished(reason, produced, read - begun, done - read)  # type: ignore[arg-type]
 
     def close(self) -> None:
-        """Give the memory back."""
+        """Give the memory back. Harmless when done twice."""
         if self._context:
             cpp.llama_free(self._context)
             self._context = None
         if self._model:
             cpp.llama_model_free(self._model)
             self._model = None
+        if self._batch is not None:
+            cpp.llama_batch_free(self._batch)
+            self._batch = None
 
     # --- the parts -----------------------------------------------------------------------
 
@@ -227,7 +256,7 @@ class Llama:
                 break
             same += 1
         same = min(same, len(prompt) - 1)
-        # Recurrent and some sliding-window caches cannot be cut in the middle: start over then.
+        # Recurrent caches cannot be cut in the middle: start over then.
         if not cpp.llama_memory_seq_rm(self._memory, 0, same, -1):
             cpp.llama_memory_clear(self._memory, True)
             same = 0

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import os
+import signal
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,13 @@ import msgspec
 from assistant.config import LIMITS, Settings
 from assistant.engine import fallback, templates
 from assistant.engine.catalogue import PATH_CONTEXT, Catalogue, Entry, ModelFile
+from assistant.engine.detached import run_detached
 from assistant.engine.place import Place, Queue
 from assistant.engine.service import GenerateSpec
 from assistant.errors import (
     AssistantError,
     ChildCrashed,
+    ChildStopped,
     EngineCrashed,
     EngineUnloadable,
     ModelMissing,
@@ -79,16 +81,21 @@ class LocalEngine:
             async with contextlib.aclosing(items):
                 async for item in items:
                     yield msgspec.convert(item, Generated)
+        except ChildStopped as exc:
+            raise Stopped(self._why_stopped()) from exc
         except ChildCrashed as exc:
-            if self._child.closed:
-                raise Stopped("Nestor is stopping.") from exc
             raise EngineCrashed from exc
+
+    def _why_stopped(self) -> str:
+        return "Nestor is stopping." if self._child.closed else "The model was changed."
 
     async def warm(self) -> None:
         """Load the model now. Raises as `reserve` and `stream`."""
         self._require()
         try:
             await self._child.ready()
+        except ChildStopped as exc:
+            raise Stopped(self._why_stopped()) from exc
         except ChildCrashed as exc:
             raise EngineCrashed from exc
 
@@ -100,11 +107,11 @@ class LocalEngine:
         try:
             self._require()
         except AssistantError as exc:
-            return msgspec.structs.replace(self._info, state="missing", problem=exc.message)
+            return ModelInfo(id=self._name, family="", state="missing", problem=exc.message)
         now = "loading" if state == "starting" else "unloaded"
         entry = self._entry()
         context = self._settings.context or (entry.context if entry else PATH_CONTEXT)
-        return msgspec.structs.replace(self._info, state=now, context=context)
+        return msgspec.structs.replace(self._info, id=self._name, state=now, context=context)
 
     @property
     def queue_length(self) -> int:
@@ -113,9 +120,12 @@ class LocalEngine:
 
     # --- what the daemon does ------------------------------------------------------------
 
+    async def check(self, name: str) -> None:
+        """Whether a model could be used. Raises ModelNotFound, ModelMissing, ModelInvalid."""
+        await run_detached(lambda: self._catalogue.resolve(name))
+
     async def use(self, name: str) -> ModelInfo:
-        """Answer with another model from now on. Raises ModelNotFound, ModelMissing, ModelInvalid."""
-        await asyncio.to_thread(self._catalogue.resolve, name)
+        """Answer with another model from now on; answers under way end with Stopped."""
         self._name = name
         self._info = ModelInfo(id=name, family="", state="unloaded")
         await self._child.stop()
@@ -151,18 +161,23 @@ class LocalEngine:
 
     async def _load(self) -> None:
         """Runs whenever the child was started: load the model one rung after the other."""
-        self._info = ModelInfo(id=self._name, family="", state="loading")
+        name = self._name
+        self._info = ModelInfo(id=name, family="", state="loading")
         try:
-            file = await asyncio.to_thread(self._catalogue.resolve, self._name)
+            file = await run_detached(lambda: self._catalogue.resolve(name))
             facts, rung = await self._climb_down(file)
             family = templates.choose(
                 file.info.architecture, facts["marked"], file.family or self._settings.family
             )
-        except AssistantError as exc:
-            self._info = ModelInfo(id=self._name, family="", state="failed", problem=exc.message)
+        except ChildStopped:
             raise
+        except AssistantError as exc:
+            self._info = ModelInfo(id=name, family="", state="failed", problem=exc.message)
+            raise
+        if self._name != name:
+            raise ChildStopped
         self._info = ModelInfo(
-            id=self._name,
+            id=name,
             family=family,
             state="ready",
             context=facts["context"],
@@ -178,14 +193,20 @@ class LocalEngine:
         key = file.sha256 or str(file.path)
         gpu = bool(await self._child.call_unprepared("gpu"))
         problem: AssistantError = EngineUnloadable()
+        lasting = True
         for rung in fallback.ladder(gpu=gpu, first=self._remembered.get(key)):
             try:
                 facts = await self._child.call_unprepared("load", self._load_spec(file, rung))
+            except ChildStopped:
+                raise
             except (ChildCrashed, EngineUnloadable) as exc:
                 log.warning("model %s failed with %s", self._name, rung.name or "defaults")
                 problem = exc
+                # Killed from outside, for memory or by hand: says nothing about the settings.
+                lasting = lasting and getattr(exc, "exit_code", None) != -signal.SIGKILL
                 continue
-            self._remembered.put(key, rung.name)
+            if lasting:
+                self._remembered.put(key, rung.name)
             return facts, rung
         raise EngineUnloadable(
             f"The model could not be loaded with any settings: {problem.message}"

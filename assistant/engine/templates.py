@@ -101,10 +101,11 @@ def _mistral(messages: Sequence[Message]) -> Iterator[Segment]:
 
 def _phi(messages: Sequence[Message]) -> Iterator[Segment]:
     for message in messages:
-        yield _mark(f"<|{message.role}|>\n")
+        # Phi-3 has line ends here, Phi-4-mini none; the tokens of Phi-3's swallow them anyway.
+        yield _mark(f"<|{message.role}|>")
         yield from _text(message)
-        yield _mark("<|end|>\n")
-    yield _mark("<|assistant|>\n")
+        yield _mark("<|end|>")
+    yield _mark("<|assistant|>")
 
 
 _TEMPLATES: dict[str, _Template] = {

@@ -150,13 +150,15 @@ def _read(source: BinaryIO, inbox: Inbox, send: Callable[[frames.Frame], None]) 
             live.pop(frame.call, None)
         send(frame)
 
-    while (frame := frames.read(source)) is not None:
-        if isinstance(frame, frames.Request):
-            live[frame.call] = call = Call(frame, send_last)
-            inbox.put(call)
-        elif isinstance(frame, frames.Cancel) and (known := live.get(frame.call)):
-            known.cancel()
-    os._exit(0)
+    try:
+        while (frame := frames.read(source)) is not None:
+            if isinstance(frame, frames.Request):
+                live[frame.call] = call = Call(frame, send_last)
+                inbox.put(call)
+            elif isinstance(frame, frames.Cancel) and (known := live.get(frame.call)):
+                known.cancel()
+    finally:
+        os._exit(0)
 
 
 def _beat(send: Callable[[frames.Frame], None]) -> None:

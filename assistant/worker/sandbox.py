@@ -29,13 +29,25 @@ _SYSCALLS = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
 def enter() -> None:
     """Close the doors for the rest of this process's life. Never raises: each layer is a bonus."""
     sys.addaudithook(_refuse_network)
+    forbid_dumps()
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError, KeyError):
+            _filter_sockets()
+
+
+def forbid_dumps() -> None:
+    """No core dump of this process: it would hold chats, or the key of the memory.
+
+    The limit alone does not stop a dump that the kernel pipes to a program (core(5)); not being
+    dumpable does. Never raises.
+    """
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError, KeyError):
-            _filter_sockets()
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, ctypes.c_ulong(0), 0, 0, 0)
 
 
 def environment() -> dict[str, str]:

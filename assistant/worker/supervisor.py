@@ -9,13 +9,12 @@ import logging
 import signal
 import sys
 import time
-from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
 
-from assistant.errors import AssistantError, ChildCrashed, revive
+from assistant.errors import AssistantError, ChildCrashed, ChildStopped, revive
 from assistant.types import ChildStatus
 from assistant.worker import frames, sandbox
 
@@ -59,15 +58,15 @@ class Child:
         self.name = name
         self.idle_unload_s = idle_unload_s
         self.prepare: Callable[[], Awaitable[None]] | None = None
-        self.last_words: deque[str] = deque(maxlen=40)
-        self._command = (sys.executable, "-m", module, *arguments)
+        # -P: a file of the current folder must not stand in for a module of ours.
+        self._command = (sys.executable, "-P", "-m", module, *arguments)
         self._environment = environment or {}
         self._timing = timing or Timing()
         self._process: asyncio.subprocess.Process | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._answers: dict[int, _Answer] = {}
         self._numbers = itertools.count(1)
-        self._starting = asyncio.Lock()
+        self._preparing: asyncio.Task[None] | None = None
         self._prepared = False
         self._closed = False
         self._rss_bytes = 0
@@ -87,8 +86,9 @@ class Child:
         raised, or ChildCrashed if it died (at most once per death, at the death).
         """
         await self.ready()
-        async for item in self._call(method, payload):
-            yield item
+        async with contextlib.aclosing(self._call(method, payload)) as items:
+            async for item in items:
+                yield item
 
     async def call(self, method: str, payload: Any = None) -> Any:
         """Call `method` and return its last item, None if there was none. Raises as `stream`."""
@@ -112,12 +112,24 @@ class Child:
         self._used_at = time.monotonic()
         if self._process is not None and self._prepared:
             return
-        async with self._starting:
-            if self._process is None or not self._prepared:
-                await self._start()
-                if self.prepare is not None:
-                    await self.prepare()
-                self._prepared = True
+        # One task for all who wait: whoever leaves takes nothing from the others.
+        if self._preparing is None:
+            self._preparing = asyncio.get_running_loop().create_task(self._prepare())
+            self._preparing.add_done_callback(self._prepared_or_not)
+        await asyncio.shield(self._preparing)
+
+    async def _prepare(self) -> None:
+        await self._start()
+        if self.prepare is not None:
+            await self.prepare()
+        if self._process is None:
+            raise ChildStopped
+        self._prepared = True
+
+    def _prepared_or_not(self, task: asyncio.Task[None]) -> None:
+        self._preparing = None
+        if not task.cancelled():
+            task.exception()  # whoever waited has it; nobody may have
 
     async def _call(self, method: str, payload: Any) -> AsyncGenerator[Any, None]:
         number = next(self._numbers)
@@ -169,7 +181,7 @@ class Child:
         process, self._process, self._prepared = self._process, None, False
         if process is None:
             return
-        self._fail_calls(ChildCrashed("The helper process was stopped."))
+        self._fail_calls(ChildStopped())
         if process.stdin is not None:
             process.stdin.close()
         try:
@@ -182,6 +194,9 @@ class Child:
     async def close(self) -> None:
         """Stop for good."""
         self._closed = True
+        if self._preparing is not None:
+            self._preparing.cancel()
+            await asyncio.gather(self._preparing, return_exceptions=True)
         await self.stop()
         for task in tuple(self._tasks):
             task.cancel()
@@ -191,8 +206,10 @@ class Child:
         if self._process is not None:
             return
         if self._closed:
-            raise ChildCrashed("The daemon is stopping.")
+            raise ChildStopped("The daemon is stopping.")
         await self._back_off()
+        if self._closed:
+            raise ChildStopped("The daemon is stopping.")
         self._prepared = False
         self._starts += 1
         process = await asyncio.create_subprocess_exec(
@@ -271,7 +288,9 @@ class Child:
         self._crashes_in_a_row += 1
         self._crashed_at = time.monotonic()
         log.warning("%s child %s", self.name, _how(code))
-        self._fail_calls(ChildCrashed(f"The {self.name} process {_how(code)}."))
+        error = ChildCrashed(f"The {self.name} process {_how(code)}.")
+        error.exit_code = code
+        self._fail_calls(error)
 
     def _fail_calls(self, error: ChildCrashed) -> None:
         answers, self._answers = self._answers, {}
@@ -279,12 +298,10 @@ class Child:
             answer.put_nowait(error)
 
     async def _drain(self, process: asyncio.subprocess.Process) -> None:
-        # Native libraries write whole logs here. The last lines explain a crash; none reach a
-        # log at INFO, since a prompt may be quoted in them.
+        # Native libraries write whole logs here. None reach a log at INFO: a prompt may be quoted.
         assert process.stderr is not None
         while chunk := await process.stderr.read(1 << 16):
             for line in chunk.decode("utf-8", "replace").splitlines():
-                self.last_words.append(line)
                 log.debug("%s: %s", self.name, line)
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:

@@ -155,6 +155,22 @@ def test_25_kills_lose_no_acknowledged_memory(tmp_path):
     assert daemon.stop() == 0
 
 
+def test_a_stop_does_not_wait_for_a_hub_that_says_nothing(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        env = {"HF_ENDPOINT": url, "NESTOR_MODELS": str(tmp_path / "models")}
+        daemon = RunningDaemon(tmp_path / "home", env=env).up()
+        with daemon.api.stream("POST", "/api/v1/models/qwen3-4b/pull") as response:
+            stream = events(response.iter_lines())
+            assert next(stream)[1] == "progress"
+            with silent.accept()[0]:
+                daemon.process.send_signal(signal.SIGTERM)
+                last = list(stream)[-1]
+                assert daemon.process.wait(10) == 0  # the hub's read timeout is 20 s
+        assert (last[1], last[2]["error"]["code"]) == ("failed", "stopped")
+    daemon.api.close()
+
+
 def test_both_loopback_addresses_answer(daemon):
     for host in ("127.0.0.1", "localhost"):
         assert httpx.get(f"http://{host}:{daemon.port}/health").json()["status"] == "ok"

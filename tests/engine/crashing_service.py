@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 
 from assistant.engine.service import Service
 from assistant.worker import serial, serve
@@ -18,6 +19,17 @@ class Crashing(Service):
             os.kill(os.getpid(), signal.SIGSEGV)
         if MODE == "gpu" and call.payload["gpu_layers"]:
             os.kill(os.getpid(), signal.SIGSEGV)
+        if MODE == "slow":
+            time.sleep(1.5)
+        if MODE == "leaky" and call.payload["use_extra_bufts"]:
+            import llama_cpp
+
+            real = llama_cpp.llama_init_from_model
+            llama_cpp.llama_init_from_model = lambda *_: None
+            try:
+                yield from super().load(call)
+            finally:
+                llama_cpp.llama_init_from_model = real
         if MODE == "always":
             os.kill(os.getpid(), signal.SIGSEGV)
         yield from super().load(call)

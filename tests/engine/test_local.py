@@ -265,8 +265,47 @@ async def test_another_model_takes_over(make, tmp_path, tiny_model):
     assert engine.info().id == str(path)
     assert words(await ask(engine, "Where is Paris?"))
     with pytest.raises(ModelNotFound):
-        await engine.use("no-such-model")
+        await engine.check("no-such-model")
     assert engine.info().id == str(path)
+
+
+async def test_another_model_takes_over_while_the_first_one_loads(make, tmp_path, tiny_model):
+    path = tmp_path / "other.gguf"
+    shutil.copy(tiny_model, path)
+    engine = make("slow")
+    asking = asyncio.create_task(ask(engine, "Hi"))
+    await asyncio.sleep(0.7)
+    await engine.use(str(path))
+    with pytest.raises(Stopped):
+        await asking
+    assert words(await ask(engine, "Where is Paris?"))
+    assert (engine.info().id, engine.info().safe_mode) == (str(path), "")
+    assert engine.children()[0].crashes == 0
+    maps = Path(f"/proc/{engine.children()[0].pid}/maps")
+    if os.access(maps, os.R_OK):
+        assert "other.gguf" in maps.read_text()
+        assert "tiny.gguf" not in maps.read_text()
+
+
+async def test_a_kill_from_outside_says_nothing_about_the_settings(make):
+    engine = make("slow")
+    asking = asyncio.create_task(ask(engine, "Hi"))
+    await asyncio.sleep(0.7)
+    os.kill(engine.children()[0].pid, signal.SIGKILL)
+    assert words(await asking)
+    assert make("slow")._remembered.get(engine._catalogue.resolve("tiny").sha256) == ""
+
+
+async def test_a_failed_load_leaves_nothing_behind(make):
+    engine = make("leaky")
+    assert words(await ask(engine, "Where is Paris?"))
+    assert engine.info().safe_mode == "no-extra-buffers"
+    maps = Path(f"/proc/{engine.children()[0].pid}/maps")
+    if not os.access(maps, os.R_OK):
+        pytest.skip("no /proc/*/maps")
+    # Weights are mapped from the file: a model that was not freed would be there twice.
+    starts = [line for line in maps.read_text().splitlines() if line.endswith("tiny.gguf")]
+    assert len({line.split()[2] for line in starts}) == len(starts)
 
 
 async def test_a_closed_engine_says_stopped(make):

@@ -26,8 +26,8 @@ SHAPES = {
     "gemma": "<start_of_turn>user\nBe kind.\n\nHi<end_of_turn>\n<start_of_turn>model\nHello.<end_of_turn>\n"
     "<start_of_turn>user\nBye<end_of_turn>\n<start_of_turn>model\n",
     "mistral": "[INST]Be kind.\n\nHi[/INST]Hello.</s>[INST]Bye[/INST]",
-    "phi": "<|system|>\nBe kind.<|end|>\n<|user|>\nHi<|end|>\n<|assistant|>\nHello.<|end|>\n"
-    "<|user|>\nBye<|end|>\n<|assistant|>\n",
+    "phi": "<|system|>Be kind.<|end|><|user|>Hi<|end|><|assistant|>Hello.<|end|>"
+    "<|user|>Bye<|end|><|assistant|>",
 }
 
 

@@ -63,6 +63,12 @@ def native_socket(call: Call) -> Iterator[int]:
     yield ctypes.CDLL(None).socket(int(socket.AF_INET), int(socket.SOCK_STREAM), 0)
 
 
+def dumpable(call: Call) -> Iterator[int]:
+    import ctypes
+
+    yield ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)  # PR_GET_DUMPABLE
+
+
 def environment(call: Call) -> Iterator[dict[str, str]]:
     yield dict(os.environ)
 
@@ -72,5 +78,5 @@ def big(call: Call) -> Iterator[bytes]:
 
 
 if __name__ == "__main__":
-    names = (count, die, hang, fail, bug, chatter, network, native_socket, environment, big)
+    names = (count, die, hang, fail, bug, chatter, network, native_socket, environment, big, dumpable)
     serve(serial({handler.__name__: handler for handler in names}))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from assistant.config import LIMITS
-from assistant.errors import ChildCrashed, EngineBusy, Internal
+from assistant.errors import ChildCrashed, ChildStopped, EngineBusy, Internal
 from assistant.worker import Child
 from assistant.worker.supervisor import Timing
 
@@ -57,10 +57,12 @@ async def test_a_bug_fails_its_call_alone_and_its_message_stays_inside(child):
     assert await child.call("count", {"to": 2}) == 1
 
 
-async def test_prints_do_not_disturb_the_frames(child):
+async def test_prints_do_not_disturb_the_frames_and_are_logged_below_info(child, caplog):
+    caplog.set_level("DEBUG", "assistant.worker")
     assert await child.call("chatter") == 7
-    await child.stop()
-    assert any("a native library prints here" in line for line in child.last_words)
+    await child.close()
+    said = [r for r in caplog.records if "a native library prints here" in r.getMessage()]
+    assert [record.levelname for record in said] == ["DEBUG"]
 
 
 @pytest.mark.parametrize("name", ["SIGSEGV", "SIGKILL", "SIGABRT"])
@@ -171,6 +173,41 @@ async def test_prepare_runs_after_every_start(child):
         await child.call("die", "SIGKILL")
     await child.call("count", {"to": 1})
     assert prepared == [2, 2]
+
+
+async def test_who_leaves_while_it_starts_takes_nothing_from_the_others(child):
+    runs = []
+
+    async def prepare():
+        runs.append("begun")
+        await child.call_unprepared("count", {"to": 10, "pause": 0.05})
+        runs.append("done")
+
+    child.prepare = prepare
+    first = asyncio.create_task(child.call("count", {"to": 1}))
+    second = asyncio.create_task(child.call("count", {"to": 2}))
+    await asyncio.sleep(0.4)
+    first.cancel()
+    assert await second == 1
+    assert runs == ["begun", "done"]
+
+
+async def test_a_stop_is_not_a_crash(child):
+    waiting = asyncio.create_task(child.call("count", {"to": 100, "pause": 0.05}))
+    await asyncio.sleep(0.5)
+    await child.stop()
+    with pytest.raises(ChildStopped):
+        await waiting
+    assert child.status().crashes == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+async def test_no_core_dumps(child):
+    await child.call("count", {"to": 1})
+    limits = Path(f"/proc/{child.status().pid}/limits").read_text()
+    core = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
+    assert core.split()[4:6] == ["0", "0"]
+    assert await child.call("dumpable") == 0
 
 
 async def test_large_frames_pass_and_too_large_ones_are_refused(child):
