@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Protocol
 
 from assistant.core.completion import Completions
+from assistant.core.ports import Recall
 from assistant.core.turn import Turns
 from assistant.errors import AssistantError
 from assistant.types import (
@@ -16,12 +17,11 @@ from assistant.types import (
     MemoryCount,
     ModelInfo,
     NewMemory,
-    Recalled,
     Turn,
 )
 
 
-class Memories(Protocol):
+class Memories(Recall, Protocol):
     """The memory, as routes use it."""
 
     async def add(self, new: NewMemory) -> Memory: ...
@@ -45,16 +45,6 @@ class Memories(Protocol):
     ) -> Sequence[str]: ...
     async def count(self) -> MemoryCount: ...
     async def check(self) -> dict[str, Any]: ...
-    async def recall(
-        self,
-        query: str,
-        *,
-        k: int,
-        kinds: Sequence[str] | None = None,
-        as_of: str | None = None,
-        scope: str | None = None,
-        gate: bool = False,
-    ) -> Sequence[Recalled]: ...
 
 
 class Conversations(Protocol):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+import msgspec
+
 from assistant.errors import FamilyUnknown
 from assistant.types import Message, Part, Segment
 
@@ -63,29 +65,26 @@ def render(family: str, messages: Sequence[Message]) -> tuple[Segment, ...]:
     return tuple(template(messages))
 
 
-def _chatml(messages: Sequence[Message]) -> Iterator[Segment]:
-    for message in messages:
-        yield _mark(f"<|im_start|>{message.role}\n")
-        yield from _text(message)
-        yield _mark("<|im_end|>\n")
-    yield _mark("<|im_start|>assistant\n")
+class _Framed(msgspec.Struct, frozen=True):
+    """A family that puts each message between an opening, which names its role, and a closing."""
 
+    opening: str
+    closing: str
+    assistant: str = "assistant"
+    system: bool = True
+    """Whether there is a system role."""
 
-def _llama3(messages: Sequence[Message]) -> Iterator[Segment]:
-    for message in messages:
-        yield _mark(f"<|start_header_id|>{message.role}<|end_header_id|>\n\n")
-        yield from _text(message)
-        yield _mark("<|eot_id|>")
-    yield _mark("<|start_header_id|>assistant<|end_header_id|>\n\n")
+    def __call__(self, messages: Sequence[Message]) -> Iterator[Segment]:
+        """The prompt."""
+        for message in messages if self.system else _system_into_user(messages):
+            yield self._open(message.role)
+            yield from _text(message)
+            yield _mark(self.closing)
+        yield self._open("assistant")
 
-
-def _gemma(messages: Sequence[Message]) -> Iterator[Segment]:
-    for message in _system_into_user(messages):
-        role = "model" if message.role == "assistant" else "user"
-        yield _mark(f"<start_of_turn>{role}\n")
-        yield from _text(message)
-        yield _mark("<end_of_turn>\n")
-    yield _mark("<start_of_turn>model\n")
+    def _open(self, role: str) -> Segment:
+        name = self.assistant if role == "assistant" else role
+        return _mark(self.opening.replace("{role}", name))
 
 
 def _mistral(messages: Sequence[Message]) -> Iterator[Segment]:
@@ -99,21 +98,13 @@ def _mistral(messages: Sequence[Message]) -> Iterator[Segment]:
             yield _mark("[/INST]")
 
 
-def _phi(messages: Sequence[Message]) -> Iterator[Segment]:
-    for message in messages:
-        # Phi-3 has line ends here, Phi-4-mini none; the tokens of Phi-3's swallow them anyway.
-        yield _mark(f"<|{message.role}|>")
-        yield from _text(message)
-        yield _mark("<|end|>")
-    yield _mark("<|assistant|>")
-
-
 _TEMPLATES: dict[str, _Template] = {
-    "chatml": _chatml,
-    "llama3": _llama3,
-    "gemma": _gemma,
+    "chatml": _Framed("<|im_start|>{role}\n", "<|im_end|>\n"),
+    "llama3": _Framed("<|start_header_id|>{role}<|end_header_id|>\n\n", "<|eot_id|>"),
+    "gemma": _Framed("<start_of_turn>{role}\n", "<end_of_turn>\n", assistant="model", system=False),
     "mistral": _mistral,
-    "phi": _phi,
+    # Phi-3 has line ends after its markers, Phi-4-mini none; Phi-3's tokens swallow them anyway.
+    "phi": _Framed("<|{role}|>", "<|end|>"),
 }
 
 
