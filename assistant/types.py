@@ -32,7 +32,8 @@ def now() -> str:
 def timestamp(moment: datetime) -> str:
     """A moment as stored everywhere; one without a zone counts as UTC."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return aware.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Not strftime: its %Y writes the year 1 as "1" on Linux.
+    return aware.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 # --- prompts and the engine ------------------------------------------------------------------

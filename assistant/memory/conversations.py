@@ -12,7 +12,10 @@ from sqlite_utils import Database
 from assistant.config import LIMITS
 from assistant.errors import ConversationNotFound, Stopped, TurnNotFound
 from assistant.memory import rows
+from assistant.memory.language import detect
 from assistant.memory.readers import Readers
+from assistant.memory.redact import Gone, redact_turns
+from assistant.memory.traces import Traces
 from assistant.memory.writer import Writer
 from assistant.types import Conversation, Event, Recalled, Turn, TurnStatus, new_id, now
 
@@ -32,9 +35,17 @@ _TURN_COLUMNS = ", ".join(_TURN)
 class Conversations:
     """The conversations of one database. Built by `service.open_memory`."""
 
-    def __init__(self, writer: Writer, readers: Readers, *, clock: Callable[[], str] = now) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        readers: Readers,
+        traces: Traces,
+        *,
+        clock: Callable[[], str] = now,
+    ) -> None:
         self._writer = writer
         self._readers = readers
+        self._traces = traces
         self._clock = clock
 
     async def create(self, title: str, system: str) -> Conversation:
@@ -86,14 +97,17 @@ class Conversations:
         return await self._writer.run(work)
 
     async def delete(self, conversation_id: str) -> None:
-        """Remove it with its turns; no copy is left in the file or its log when this returns."""
+        """Remove it with its turns.
+
+        No copy is left in the file when this returns, nor, unless a reader holds it, in the log.
+        """
 
         def work(db: Database) -> None:
             _get(db, conversation_id)
             db.execute("DELETE FROM conversations WHERE id = ?", [conversation_id])
 
         await self._writer.run(work)
-        await self._writer.checkpoint()
+        await self._traces.wipe()
 
     # --- turns -----------------------------------------------------------------------------
 
@@ -245,9 +259,10 @@ def _dump(value: dict[str, Any] | None) -> str | None:
 
 
 def _redact_gone(db: Database, recalled: Sequence[Recalled]) -> None:
-    from assistant.memory.language import detect
-    from assistant.memory.redact import redact_turns
-
-    for one in recalled:
-        if db.execute("SELECT 1 FROM memories WHERE id = ?", [one.id]).fetchone() is None:
-            redact_turns(db, one.id, one.text, detect(one.text))
+    gone = [
+        Gone(one.id, one.text, detect(one.text), one.speaker)
+        for one in recalled
+        if db.execute("SELECT 1 FROM memories WHERE id = ?", [one.id]).fetchone() is None
+    ]
+    if gone:
+        redact_turns(db, gone)

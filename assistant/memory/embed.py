@@ -111,7 +111,8 @@ def load(spec: str) -> Runtime:
 
         return FakeRuntime()
     if spec.startswith("st:") and len(spec) > 3:
-        return SentenceTransformers(str(Path(spec[3:]).expanduser()))
+        name = spec[3:]  # a hub name is no path: Windows would turn its slash
+        return SentenceTransformers(str(Path(name).expanduser()) if name.startswith("~") else name)
     raise EmbedderError(
         "The setting `embedder` names no embedder.", 'Use "e5" or "st:<folder or model>".'
     )

@@ -6,23 +6,24 @@ import contextlib
 import hashlib
 import logging
 import os
-import queue
 import secrets
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from assistant.config import Paths
-from assistant.errors import KeyMissing, KeyWrong, StoreError
+from assistant.errors import AssistantError, KeyMissing, KeyWrong, StoreError
 
 log = logging.getLogger(__name__)
 
 KEY_BYTES = 32
 KEYRING_SERVICE = "nestor"
 KEYRING_PATIENCE_S = 4.0
-"""A D-Bus service that hangs must not keep the daemon from starting."""
+"""A D-Bus service that hangs must not make the daemon hang: it says so and ends."""
 
 KeyStore = Literal["auto", "keyring", "file"]
 Answer = TypeVar("Answer")
@@ -43,27 +44,37 @@ class Key(msgspec.Struct, frozen=True):
 
 
 def find_key(paths: Paths, store: KeyStore) -> Key:
-    """The key of an existing database. Raises KeyMissing; makes and changes nothing.
+    """The key of an existing database. Makes and changes nothing.
 
     `auto` looks at the file first, since it answers at once; `keyring` also accepts a file that
-    an earlier setting left, so that a changed setting locks nobody out.
+    an earlier setting left, so that a changed setting locks nobody out. Raises KeyMissing where
+    there is none, StoreError where a keyring that may have it does not answer.
     """
     look_in: dict[str, tuple[Callable[[Paths], Key | None], ...]] = {
         "auto": (_from_file, _from_keyring),
         "keyring": (_from_keyring, _from_file),
         "file": (_from_file,),
     }
+    silent = False
     for look in look_in[store]:
-        if (key := look(paths)) is not None:
-            return key
+        try:
+            if (key := look(paths)) is not None:
+                return key
+        except _NoAnswer:
+            silent = True
+    if silent:
+        raise StoreError(
+            "The OS keyring does not answer, and it may hold the database key.",
+            'Unlock it and start again, or set key_store = "file" if the key was never there.',
+        )
     raise KeyMissing
 
 
 def make_key(paths: Paths, store: KeyStore) -> Key:
     """The key for a new database: the one an interrupted first start left, else a fresh one.
 
-    It is durable when this returns. Raises StoreError if the database exists, or if `keyring` is
-    asked for and there is no keyring that keeps secrets.
+    It is durable when this returns. Raises StoreError if the database exists, if a keyring does
+    not answer, or if `keyring` is asked for and there is no keyring that keeps secrets.
     """
     if paths.database.exists():
         raise StoreError("A new key was asked for while a database exists.")
@@ -78,46 +89,76 @@ def make_key(paths: Paths, store: KeyStore) -> Key:
             'Unlock or install one, or set key_store = "file".',
         )
     _keep_in_file(paths, secret)
-    return Key(secret, _FILE_PLACE)
+    return Key(secret, _file_place(paths))
 
 
 # --- file ------------------------------------------------------------------------------------
 
-_FILE_PLACE = "key file (0600) in the config folder"
+
+def _file_place(paths: Paths) -> str:
+    if paths.config == paths.data:
+        return "key file (0600) beside the database: a copy of the folder has both"
+    return "key file (0600) in the config folder"
+
+
+def _decode(text: str, place: str) -> bytes:
+    try:
+        secret = bytes.fromhex(text)
+    except ValueError as exc:
+        raise KeyWrong(f"The {place} does not hold a key.") from exc
+    if len(secret) != KEY_BYTES:
+        raise KeyWrong(f"The {place} does not hold a whole key.")
+    return secret
 
 
 def _from_file(paths: Paths) -> Key | None:
     try:
-        text = paths.key.read_text("ascii").strip()
-        secret = bytes.fromhex(text)
+        secret = _decode(paths.key.read_text("ascii", "replace").strip(), "key file")
     except FileNotFoundError:
         return None
-    except ValueError as exc:
-        raise KeyWrong("The key file does not hold a key.") from exc
     except OSError as exc:
         raise KeyMissing("The key file cannot be read.") from exc
-    if len(secret) != KEY_BYTES:
-        raise KeyWrong("The key file does not hold a whole key.")
     if os.name == "posix" and paths.key.stat().st_mode & 0o077:
         log.warning("the key file was readable by others; made private")
         paths.key.chmod(0o600)
-    return Key(secret, _FILE_PLACE)
+    return Key(secret, _file_place(paths))
 
 
 def _keep_in_file(paths: Paths, secret: bytes) -> None:
     paths.key.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    drop_drafts(paths)
     draft = paths.key.with_name(f".{paths.key.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secret.hex().encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        # A link, unlike a rename, refuses to replace a key that appeared meanwhile.
-        os.link(draft, paths.key)
+        _write_new(draft, secret)
+        try:
+            # A link, unlike a rename, refuses to replace a key that appeared meanwhile.
+            os.link(draft, paths.key)
+        except FileExistsError:
+            raise
+        except OSError:  # FAT and some network folders have no links
+            _write_new(paths.key, secret)
+    except FileExistsError as exc:
+        raise StoreError("Another program made a key at this moment.") from exc
+    except OSError as exc:
+        raise StoreError("The key file cannot be written.") from exc
     finally:
-        draft.unlink()
+        draft.unlink(missing_ok=True)
     sync_folder(paths.key.parent)
+
+
+def _write_new(path: Path, secret: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secret.hex().encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def drop_drafts(paths: Paths) -> None:
+    """Delete copies of the key that a crash left beside it."""
+    for draft in paths.key.parent.glob(f".{paths.key.name}.*"):
+        with contextlib.suppress(OSError):
+            draft.unlink()
 
 
 def sync_folder(folder: os.PathLike[str]) -> None:
@@ -139,23 +180,17 @@ def _account(paths: Paths) -> str:
     return "database-key-" + hashlib.sha256(where).hexdigest()[:16]
 
 
-def _from_keyring(paths: Paths) -> Key | None:
-    def read() -> tuple[str | None, str]:
-        ring = _backend()
-        return (
-            (ring.get_password(KEYRING_SERVICE, _account(paths)), _name(ring))
-            if ring
-            else (None, "")
-        )
+class _NoAnswer(Exception):
+    """The keyring failed or hangs: it is not known what it holds."""
 
-    text, name = _patiently(read) or (None, "")
-    if not text:
-        return None
-    try:
-        secret = bytes.fromhex(text)
-    except ValueError as exc:
-        raise KeyWrong("The keyring's entry is not a key.") from exc
-    return Key(secret, f"OS keyring ({name})")
+
+def _from_keyring(paths: Paths) -> Key | None:
+    def read() -> tuple[str, str]:
+        ring = _backend()
+        return (_entry(ring, paths), _name(ring)) if ring else ("", "")
+
+    text, name = _patiently(read)
+    return Key(_decode(text, "keyring's entry"), f"OS keyring ({name})") if text else None
 
 
 def _keep_in_keyring(paths: Paths, secret: bytes) -> str:
@@ -165,11 +200,20 @@ def _keep_in_keyring(paths: Paths, secret: bytes) -> str:
         ring = _backend()
         if ring is None:
             return ""
+        if _entry(ring, paths):
+            raise StoreError("Another program stored a key in the keyring at this moment.")
         ring.set_password(KEYRING_SERVICE, _account(paths), secret.hex())
-        kept = ring.get_password(KEYRING_SERVICE, _account(paths)) == secret.hex()
+        kept = _entry(ring, paths) == secret.hex()
         return f"OS keyring ({_name(ring)})" if kept else ""
 
-    return _patiently(keep) or ""
+    try:
+        return _patiently(keep)
+    except _NoAnswer:
+        return ""
+
+
+def _entry(ring: Any, paths: Paths) -> str:
+    return ring.get_password(KEYRING_SERVICE, _account(paths)) or ""
 
 
 def _backend() -> Any:
@@ -190,20 +234,21 @@ def _name(ring: Any) -> str:
     return type(ring).__module__.rpartition(".")[2]
 
 
-def _patiently(ask: Callable[[], Answer]) -> Answer | None:
-    """What `ask` returns; None if it fails or takes longer than KEYRING_PATIENCE_S."""
-    answers: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()
+def _patiently(ask: Callable[[], Answer]) -> Answer:
+    """What `ask` returns; raises _NoAnswer if it fails or takes longer than KEYRING_PATIENCE_S."""
+    answer: Future[Answer] = Future()
 
     def run() -> None:
         try:
-            answers.put(ask())
+            answer.set_result(ask())
         except Exception as exc:  # noqa: BLE001 - a keyring fails in its backend's own ways
-            log.warning("the OS keyring cannot be used: %s", type(exc).__name__)
-            answers.put(None)
+            answer.set_exception(exc)
 
     threading.Thread(target=run, daemon=True, name="keyring").start()
     try:
-        return answers.get(timeout=KEYRING_PATIENCE_S)
-    except queue.Empty:
-        log.warning("the OS keyring does not answer")
-        return None
+        return answer.result(KEYRING_PATIENCE_S)
+    except AssistantError:
+        raise
+    except Exception as exc:
+        log.warning("the OS keyring cannot be used: %s", type(exc).__name__)
+        raise _NoAnswer from exc

@@ -84,7 +84,7 @@ _SCRIPTS = (
 
 def detect(text: str) -> str:
     """The ISO 639-1 code of `text`, or `und` where nothing tells."""
-    sample = text[:1000]
+    sample = unicodedata.normalize("NFC", text[:1000])
     return _by_script(sample) or _by_words(sample)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import os
 import time
 from pathlib import Path
 
@@ -10,6 +13,8 @@ from sqlite_utils.migrations import Migrations
 
 from assistant.errors import StoreError
 from assistant.memory.database import translated
+
+log = logging.getLogger(__name__)
 
 BACKUP_KEPT_S = 7 * 86_400.0
 
@@ -46,12 +51,22 @@ def backups(path: Path) -> list[Path]:
     return sorted(path.parent.glob(f"{path.name}.before-*"))
 
 
-def drop_backups(path: Path, *, older_than_s: float = 0.0) -> int:
-    """Delete copies: old ones at start, all of them when something was forgotten."""
-    old = [b for b in backups(path) if time.time() - b.stat().st_mtime >= older_than_s]
-    for backup in old:
-        backup.unlink()
-    return len(old)
+def drop_backups(path: Path, *, older_than_s: float = 0.0) -> list[Path]:
+    """Delete copies: old ones at start, all of them when something was forgotten.
+
+    Those that cannot be deleted now are returned, and count as old at the next start.
+    """
+    left = []
+    for backup in backups(path):
+        try:
+            if time.time() - backup.stat().st_mtime >= older_than_s:
+                backup.unlink(missing_ok=True)
+        except OSError as exc:
+            log.warning("a copy of the database cannot be deleted: %s", type(exc).__name__)
+            left.append(backup)
+            with contextlib.suppress(OSError):
+                os.utime(backup, (0, 0))
+    return left
 
 
 def _back_up(db: Database, path: Path, step: str) -> None:
@@ -127,6 +142,7 @@ _M001 = (
         tokenize='porter unicode61 remove_diacritics 2'
     )""",
     "INSERT INTO memories_fts(memories_fts, rank) VALUES ('secure-delete', 1)",
+    # Not read by anything today; it costs no space.
     "CREATE VIRTUAL TABLE memories_words USING fts5vocab('memories_fts', 'row')",
     """CREATE TRIGGER memories_fts_insert AFTER INSERT ON memories BEGIN
         INSERT INTO memories_fts(rowid, text) VALUES (new.seq, new.text);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Sequence
 from functools import partial
@@ -12,10 +13,12 @@ import numpy as np
 from sqlite_utils import Database
 
 from assistant.errors import AssistantError, StoreError
+from assistant.memory import rows
 from assistant.memory.centre import Centre, Prior, make_prior, shipped_prior
 from assistant.memory.embedder import Embedder
 from assistant.memory.readers import Readers
 from assistant.memory.scan import Floats
+from assistant.memory.slots import Row
 from assistant.memory.vectors import Index
 from assistant.memory.writer import Writer
 
@@ -46,6 +49,8 @@ class Pump:
         self._index = index
         self._embedder = embedder
         self._adopted = ""
+        self._prior: Prior | None = None
+        self._switching = asyncio.Lock()
         self._spec = spec
         self._expected = model
         self._wanted = asyncio.Event()
@@ -55,14 +60,17 @@ class Pump:
         embedder.adopt = self._adopt
 
     async def start(self) -> None:
-        """Load what vectors there are, then work off what waits."""
+        """Find out which vectors there are; the rest goes on in the background.
+
+        There it loads them, then works off what waits.
+        """
         if self._expected:
             expected = self._expected
             prior = shipped_prior(expected) or await self._readers.run(
                 lambda db: _read_prior(db, expected)
             )
             if prior is not None:
-                await self._load(prior)
+                await self._use(prior)
         self._task = asyncio.get_running_loop().create_task(self._run())
         self._wanted.set()
 
@@ -99,20 +107,44 @@ class Pump:
             made = prior
             await self._writer.run(lambda db: _write_prior(db, made))
         await self._writer.run(lambda db: remember_model(db, self._spec, model))
-        await self._load(prior)
+        await self._use(prior)
+        await self._load()
 
-    async def _load(self, prior: Prior) -> None:
-        model = prior.model
-        await self._writer.run(lambda db: _mark(db, model))
-        self._index.start(Centre(prior))
-        self._adopted = model
-        self._embedder.model = model
+    async def _use(self, prior: Prior) -> None:
+        async with self._switching:
+            await self._writer.run(lambda db: _mark(db, prior.model))
+            self._index.start(Centre(prior))
+            self._prior = prior
+            self._adopted = self._embedder.model = prior.model
+
+    async def _load(self) -> None:
+        """Give the index the stored vectors of the model, unless another takes its place meanwhile."""
+        model = self._adopted
         last = 0
-        while batch := await self._readers.run(partial(_vectors, model=model, after=last)):
-            last = batch[-1][0]
-            await asyncio.to_thread(self._put, batch)
-        self._index.settled = True
+        while True:
+            async with self._switching:
+                if model != self._adopted:
+                    return
+                batch = await self._readers.run(partial(_vectors, model=model, after=last))
+                if not batch:
+                    self._index.settled = True
+                    break
+                last = batch[-1][0]
+                await asyncio.to_thread(self._put, batch)
         self._wanted.set()
+
+    def rebuild(self, db: Database) -> None:
+        """Make the index again from the table. Blocks; for the writer's thread."""
+        with self._index.anew():
+            self._index.add(all_rows(db))
+            if self._prior is None:
+                return
+            self._index.start(Centre(self._prior))
+            last = 0
+            while batch := _vectors(db, model=self._prior.model, after=last):
+                last = batch[-1][0]
+                self._put(batch)
+            self._index.settled = True
 
     def _put(self, batch: Sequence[tuple[int, bytes]]) -> None:
         vectors = np.frombuffer(b"".join(blob for _, blob in batch), np.float16)
@@ -142,6 +174,8 @@ class Pump:
                     self._idle.set()
 
     async def _work_off(self) -> None:
+        if self._adopted and not self._index.settled:
+            await self._load()
         if not await self._waiting():
             return
         await self._embedder.ready()
@@ -194,6 +228,12 @@ class Pump:
         await self._writer.run(work, after)
 
 
+def all_rows(db: Database) -> list[Row]:
+    """Every memory, as the index takes it."""
+    sql = f"SELECT {rows.INDEXED} FROM memories ORDER BY seq"  # noqa: S608
+    return [rows.indexed(row) for row in db.execute(sql)]
+
+
 def recall_model(db: Database, spec: str) -> str:
     """The model this setting last turned out to be; empty if it never ran here."""
     row = db.execute("SELECT value FROM settings WHERE name = ?", [f"model of {spec}"]).fetchone()
@@ -244,14 +284,14 @@ def _vectors(db: Database, *, model: str, after: int) -> list[tuple[int, bytes]]
 
 
 def _pending(db: Database, given_up: frozenset[bytes]) -> list[_Waiting]:
-    """Texts that wait, each once; what holds now goes before what is history, newest first."""
+    """Texts that wait, the newest first, each once: a few of them where there are many."""
+    # Not grouped by text: that would read all that wait for every few that are embedded.
     found = db.execute(
         "SELECT content_hash, text FROM memories WHERE embed_model IS NULL "
-        "ORDER BY seq DESC LIMIT ?",
-        [FETCHED + len(given_up)],
+        "AND hex(content_hash) NOT IN (SELECT value FROM json_each(?)) ORDER BY seq DESC LIMIT ?",
+        [json.dumps([one.hex().upper() for one in given_up]), FETCHED],
     )
-    unique = {one: text for one, text in found if one not in given_up}
-    return list(unique.items())
+    return list(dict(found.fetchall()).items())
 
 
 def _keep(db: Database, model: str, content_hash: bytes, vector: bytes) -> list[tuple[int, bytes]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -13,8 +14,8 @@ import numpy as np
 from assistant.memory import when
 from assistant.memory.language import UNKNOWN, detect, stop_words
 from assistant.memory.scan import Floats, Mask, Slots
-from assistant.memory.vectors import Candidates
-from assistant.memory.words import Found, content_words
+from assistant.memory.slots import Candidates
+from assistant.memory.words import Found, content_words, words_in
 
 WORDS, VECTORS, NEIGHBOUR, WHO, WHEN = 0.4, 0.6, 0.2, 0.1, 0.15
 """Set once, not fitted: R@10 77 where plain vectors give 46 and words alone 61."""
@@ -28,6 +29,9 @@ GATE_NAMED = 0.7
 """Share of that which will do beside a match of a name or a rare word."""
 GATE_OF_BEST = 0.6
 """With something clearly better at hand, less than this share of it is noise."""
+
+MEANT_OF_BEST, MEANT_SHARE = 0.9, 0.5
+"""What a row must have of the nearest one's cosine, and of the question's words, to be forgotten."""
 
 _CAPITALISED = re.compile(r"(?<=[^\s.?!¿¡])\s+([A-ZÀ-ÖØ-Þ][\w-]+)")  # not at a sentence's start
 
@@ -49,10 +53,11 @@ class Question(msgspec.Struct, frozen=True):
 
 def understand(text: str, speakers: Sequence[str], now: datetime) -> Question:
     """Language, words, names and times of a question."""
+    text = unicodedata.normalize("NFC", text)
     language = detect(text)
     spoken = {part.lower() for name in speakers for part in name.split() if len(part) > 1}
     spoken -= stop_words(language)
-    said = {word.lower() for word in re.findall(r"\w+", text)}
+    said = set(words_in(text))
     names = {name.lower() for name in _CAPITALISED.findall(text)} - stop_words(language)
     return Question(
         text=text,
@@ -91,7 +96,7 @@ def fuse(question: Question, candidates: Candidates, found: Found, near: float =
     beside = np.maximum(_at(base, candidates.previous), _at(base, candidates.next))
     who = _who(question, candidates, found)
     date = _when(question, candidates)
-    rare = _members(candidates, found.rare | found.named)
+    rare = _members(candidates, found.rare, found.named)
     return Evidence(
         seqs=candidates.seqs,
         score=(base + NEIGHBOUR * beside + WHO * who + WHEN * date).astype(np.float32),
@@ -120,6 +125,19 @@ def ranked(evidence: Evidence, near: float, *, k: int, gate: bool) -> list[tuple
 def gate_for(noise: float, rows: int) -> float:
     """The cosine that is evidence by itself among `rows` rows; 0 if there are no vectors yet."""
     return noise * (GATE_NOISES + GATE_GROWTH * math.log(max(1, rows)))
+
+
+def clearly_meant(candidates: Candidates, found: Found, near: float) -> list[int]:
+    """The rows, by `seq`, that are safe to forget for a question: near, among the nearest, and with
+    most of its telling words. Measured with e5 among 666 rows: 15 of 64 questions that paraphrase
+    take their row, 1 takes another, 16 unrelated ones take none; quoting words takes what has them.
+    """
+    own = np.nan_to_num(candidates.own)
+    by_seq = dict(zip(found.seqs.tolist(), found.shares.tolist(), strict=True))
+    shares = np.array([by_seq.get(int(seq), 0.0) for seq in candidates.seqs], np.float32)
+    nearest = MEANT_OF_BEST * float(own.max(initial=0.0))
+    meant = (own >= max(near, nearest, 1e-6)) & (shares >= MEANT_SHARE)
+    return [int(seq) for seq in candidates.seqs[meant]]
 
 
 def _passes(evidence: Evidence, gate: float) -> Mask:
@@ -172,8 +190,8 @@ def _who(question: Question, candidates: Candidates, found: Found) -> Floats:
     return who
 
 
-def _members(candidates: Candidates, seqs: frozenset[int]) -> Floats:
-    return np.array([float(int(seq) in seqs) for seq in candidates.seqs], np.float32)
+def _members(candidates: Candidates, *lists: Slots) -> Floats:
+    return np.isin(candidates.seqs, np.concatenate(lists)).astype(np.float32)
 
 
 def _when(question: Question, candidates: Candidates) -> Floats:

@@ -1,95 +1,207 @@
-"""Take a forgotten memory out of the turns that quoted it."""
+"""Take forgotten memories out of the turns that quoted them."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import msgspec
 from sqlite_utils import Database
 
+from assistant.config import LIMITS
 from assistant.memory.language import stop_words
 
 MARK = "[forgotten]"
+TELLING_CHARS, TELLING_WORDS = 12, 3
+"""A text this long, or of so many words, is found by chance in no turn that never recalled it."""
+
+_COLUMNS = "seq, text, context, reply, receipt, error, recalled, events"
+_TEXT_FIELDS = frozenset({"text", "message", "source"})
+"""Of an event, a receipt or an error; the other fields are names, ids, codes and numbers."""
+_WORD = re.compile(r"\w+")
+
+_Clean = Callable[[str], str]
 
 
-def redact_turns(db: Database, memory_id: str, text: str, language: str) -> int:
-    """Clean every turn that recalled the memory or holds its text; how many turns were changed.
+class Gone(msgspec.Struct, frozen=True):
+    """A memory that is being forgotten."""
 
-    The user's own message stays; deleting the conversation removes that.
+    id: str
+    text: str
+    language: str
+    speaker: str | None = None
+
+
+def redact_turns(db: Database, gone: Sequence[Gone]) -> int:
+    """Clean every turn that quoted one of these memories; how many turns were changed.
+
+    Turns that recalled one, and the later ones of the same conversation, lose its text and its
+    telling words. Any other turn loses the text alone, and only a telling one as whole words. The
+    user's own messages stay; deleting the conversation removes those.
     """
+    cleaners: dict[int, list[_Clean]] = {}
+    for one in gone:
+        for seq, said in _turns_after_recall(db, one.id):
+            cleaners.setdefault(seq, []).append(_cleaner(one, said))
+    for seq, quoted in _turns_that_quote(db, gone):
+        cleaners.setdefault(seq, []).append(_exact(quoted.text))
+    ids = frozenset(one.id for one in gone)
+    changed = sum(_redact(db, seq, ids, _all_of(cleaners[seq])) for seq in sorted(cleaners))
+    db.conn.executemany("DELETE FROM recalls WHERE memory_id = ?", [(one,) for one in ids])
+    return changed
+
+
+def _turns_after_recall(db: Database, memory_id: str) -> list[tuple[int, frozenset[str]]]:
+    """The turns that may show it, each with the words that the user had said by then."""
     found = db.execute(
-        "SELECT seq, text, context, reply, receipt, error, recalled, events FROM turns WHERE id IN "
-        "(SELECT turn_id FROM recalls WHERE memory_id = ?)"
-        " OR instr(context, ?) OR instr(reply, ?)",
-        [memory_id, text, text],
+        "SELECT conversation_id, min(seq) FROM turns WHERE id IN "
+        "(SELECT turn_id FROM recalls WHERE memory_id = ?) GROUP BY conversation_id",
+        [memory_id],
     ).fetchall()
-    for seq, asked, context, reply, receipt, error, recalled, events in found:
-        clean = _cleaner(text, asked, language)
-        new_reply = clean(reply)
-        db.execute(
-            "UPDATE turns SET context = ?, reply = ?, receipt = ?, error = ?, recalled = ?, "
-            "events = ? WHERE seq = ?",
-            [
-                clean(context),
-                new_reply,
-                _json(receipt, clean),
-                _json(error, clean),
-                _recalled(recalled, memory_id, clean),
-                _events(events, clean, new_reply if new_reply != reply else None),
-                seq,
-            ],
-        )
-    db.execute("DELETE FROM recalls WHERE memory_id = ?", [memory_id])
-    return len(found)
+    turns = []
+    for conversation_id, first in found:
+        said: set[str] = set()
+        sql = "SELECT seq, text FROM turns WHERE conversation_id = ? ORDER BY seq"
+        for seq, asked in db.execute(sql, [conversation_id]):
+            said |= set(_WORD.findall(asked.lower()))
+            if seq >= first:
+                turns.append((int(seq), frozenset(said)))
+    return turns
 
 
-def _cleaner(text: str, asked: str, language: str) -> Callable[[str], str]:
-    """Replaces the text, and each telling word of it that the user did not say in this turn."""
-    said = set(re.findall(r"\w+", asked.lower()))
+def _turns_that_quote(db: Database, gone: Sequence[Gone]) -> Iterable[tuple[int, Gone]]:
+    """One scan for all: a text is looked for only in the turns that have its longest word."""
+    by_word: dict[str, list[tuple[Gone, re.Pattern[str]]]] = {}
+    for one in gone:
+        words = _WORD.findall(one.text.lower())
+        if words and _telling(one.text):
+            by_word.setdefault(max(words, key=len), []).append((one, _pattern(one.text)))
+    if not by_word:
+        return
+    for seq, context, reply in db.execute("SELECT seq, context, reply FROM turns"):
+        both = f"{context}\n\n{reply}"
+        for word in by_word.keys() & set(_WORD.findall(both.lower())):
+            yield from ((seq, one) for one, pattern in by_word[word] if pattern.search(both))
+
+
+def _redact(db: Database, seq: int, ids: frozenset[str], clean: _Clean) -> bool:
+    row = db.execute(f"SELECT {_COLUMNS} FROM turns WHERE seq = ?", [seq]).fetchone()  # noqa: S608
+    _, _, context, reply, receipt, error, recalled, events = row
+    cleaned = [
+        clean(context),
+        clean(reply),
+        _json(receipt, ids, clean),
+        _json(error, ids, clean),
+        _recalled(recalled, ids, clean),
+        _events(events, ids, clean),
+    ]
+    if cleaned == list(row[2:]):
+        return False
+    db.execute(
+        "UPDATE turns SET context = ?, reply = ?, receipt = ?, error = ?, recalled = ?, "
+        "events = ? WHERE seq = ?",
+        [*cleaned, seq],
+    )
+    return True
+
+
+# --- text ------------------------------------------------------------------------------------
+
+
+def _all_of(cleaners: Sequence[_Clean]) -> _Clean:
+    def clean(value: str) -> str:
+        for one in cleaners:
+            value = one(value)
+        return value
+
+    return clean
+
+
+def _cleaner(gone: Gone, said: frozenset[str]) -> _Clean:
+    """Replaces the memory's line, its text, and each telling word of it that the user did not say."""
+    # Scripts without spaces have no word boundaries; a long text needs none.
+    whole = gone.text.isascii() and not _telling(gone.text)
+    line, text = _rendered(gone), _pattern(gone.text, whole=whole)
     telling = {
         word
-        for word in re.findall(r"\w+", text.lower())
-        if (len(word) > 3 or any(c.isdigit() for c in word) or not word.isascii())
+        for word in _WORD.findall(gone.text.lower())
+        if (len(word) > 2 or any(c.isdigit() for c in word) or not word.isascii())
         and word not in said
-        and word not in stop_words(language)
+        and word not in stop_words(gone.language)
     }
     words = re.compile(r"\b(?:" + "|".join(map(re.escape, sorted(telling))) + r")\b", re.IGNORECASE)
 
     def clean(value: str) -> str:
-        value = value.replace(text, MARK)
+        value = text.sub(MARK, line.sub(MARK, value))
         return words.sub(MARK, value) if telling else value
 
     return clean
 
 
-def _json(value: str | None, clean: Callable[[str], str]) -> str | None:
-    return value if value is None else json.dumps(_walk(json.loads(value), clean))
+def _exact(text: str) -> _Clean:
+    pattern = _pattern(text)
+    return lambda value: pattern.sub(MARK, value)
 
 
-def _walk(value: Any, clean: Callable[[str], str]) -> Any:
+def _telling(text: str) -> bool:
+    return len(text.strip()) >= TELLING_CHARS or len(_WORD.findall(text)) >= TELLING_WORDS
+
+
+def _pattern(text: str, *, whole: bool = True) -> re.Pattern[str]:
+    """The text, however its lines are broken; with `whole` only as whole words."""
+    body = r"\s+".join(map(re.escape, text.split()))
+    return re.compile(rf"(?<!\w){body}(?!\w)" if whole else body, re.IGNORECASE)
+
+
+def _rendered(gone: Gone) -> re.Pattern[str]:
+    """The memory's whole line before a question, as core/prompt.py writes it."""
+    line = " ".join(gone.text.split())
+    if len(line) > LIMITS.recalled_chars:
+        line = line[: LIMITS.recalled_chars] + " …"
+    speaker = re.escape(f", {' '.join(gone.speaker.split())} said") if gone.speaker else ""
+    return re.compile(rf"\[Note of \d{{1,2}} \w+ \d{{1,4}}{speaker}: {re.escape(line)}\]")
+
+
+# --- records ---------------------------------------------------------------------------------
+
+
+def _json(value: str | None, ids: frozenset[str], clean: _Clean) -> str | None:
+    return value if value is None else json.dumps(_walk(json.loads(value), ids, clean))
+
+
+def _walk(value: Any, ids: frozenset[str], clean: _Clean) -> Any:
+    """The same value with its text fields cleaned; a forgotten memory's own record has none left."""
     match value:
-        case str():
-            return clean(value)
         case list():
-            return [_walk(one, clean) for one in value]
+            return [_walk(one, ids, clean) for one in value]
         case dict():
-            return {key: _walk(one, clean) for key, one in value.items()}
+            own = value.get("id") in ids
+            return {
+                name: (MARK if own else clean(one))
+                if name in _TEXT_FIELDS and isinstance(one, str)
+                else _walk(one, ids, clean)
+                for name, one in value.items()
+            }
     return value
 
 
-def _recalled(value: str, memory_id: str, clean: Callable[[str], str]) -> str:
-    kept = [one for one in json.loads(value) if one.get("id") != memory_id]
-    return json.dumps(_walk(kept, clean))
+def _recalled(value: str, ids: frozenset[str], clean: _Clean) -> str:
+    kept = [one for one in json.loads(value) if one.get("id") not in ids]
+    return json.dumps(_walk(kept, ids, clean))
 
 
-def _events(value: str, clean: Callable[[str], str], reply: str | None) -> str:
-    """A reply that changed moves whole into its first token event: the words were cut across them."""
-    events = _walk(json.loads(value), clean)
-    if reply is not None:
-        for event in events:
-            if event["event"] == "token":
-                event["data"] = {**event["data"], "text": reply}
-                reply = ""
+def _events(value: str, ids: frozenset[str], clean: _Clean) -> str:
+    """Words were cut across the tokens: a reply that changed moves whole into the first of them."""
+    events = json.loads(value)
+    tokens = [event for event in events if event["event"] == "token"]
+    for event in events:
+        if event["event"] != "token":
+            event["data"] = _walk(event["data"], ids, clean)
+    reply = "".join(event["data"].get("text", "") for event in tokens)
+    if (cleaned := clean(reply)) != reply:
+        for event in tokens:
+            event["data"] = {**event["data"], "text": cleaned}
+            cleaned = ""
     return json.dumps(events)

@@ -13,7 +13,7 @@ from typing import Any, get_args
 from assistant.config import LIMITS
 from assistant.errors import EmptyText, InvalidInput, TextTooLong
 from assistant.memory.language import detect
-from assistant.memory.vectors import FOREVER, Row
+from assistant.memory.slots import FOREVER, Row
 from assistant.types import Kind, Memory, NewMemory, Trust, new_id, timestamp
 
 FIELDS = (
@@ -24,7 +24,7 @@ COLUMNS = ", ".join(FIELDS)
 
 INDEXED = (
     "seq, id, kind, scope, speaker, thread, lang, unixepoch(said_at), unixepoch(valid_from), "
-    "unixepoch(valid_to)"
+    "unixepoch(valid_to), octet_length(text), superseded_by"
 )
 
 
@@ -90,7 +90,8 @@ def clean_name(field: str, name: str | None) -> str | None:
 def clean_time(moment: str) -> str:
     """A time in ISO 8601 as stored; without a zone it counts as UTC. Raises InvalidInput."""
     try:
-        return timestamp(datetime.fromisoformat(moment))
+        # Not every system pads the year: "1-01-01" could not be read back.
+        return timestamp(datetime.fromisoformat(moment)).zfill(len("2026-01-01T00:00:00Z"))
     except (ValueError, OverflowError) as exc:
         raise InvalidInput("A time is not ISO 8601.") from exc
 

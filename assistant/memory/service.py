@@ -8,17 +8,16 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sqlite_utils import Database
-
 from assistant.config import Paths, Settings
 from assistant.errors import StoreError
-from assistant.memory import database, migrations, pump, rows
+from assistant.memory import database, migrations, pump
 from assistant.memory.conversations import Conversations
 from assistant.memory.embedder import Embedder
-from assistant.memory.keys import Key, find_key, make_key
+from assistant.memory.keys import Key, drop_drafts, find_key, make_key
 from assistant.memory.readers import Readers
 from assistant.memory.store import Memories
-from assistant.memory.vectors import Index, Row
+from assistant.memory.traces import Traces
+from assistant.memory.vectors import Index
 from assistant.memory.writer import Writer
 from assistant.types import ChildStatus, now
 
@@ -94,13 +93,15 @@ async def open_memory(
     embedder = Embedder(settings.embedder, idle_unload_s=settings.idle_unload_s, fault=fault)
     index = Index()
     try:
-        index.add(await readers.run(_all_rows))
+        await readers.run(lambda db: index.add(pump.all_rows(db)))
         model = await readers.run(lambda db: pump.recall_model(db, settings.embedder))
         filler = pump.Pump(writer, readers, index, embedder, settings.embedder, model)
-        memories = Memories(paths.database, writer, readers, index, embedder, clock=clock)
+        traces = Traces(paths.database, writer, embedder)
+        memories = Memories(writer, readers, index, embedder, traces, clock=clock)
+        writer.rebuild = filler.rebuild
         memories.on_pending = filler.poke
         memories.catch_up = filler.caught_up
-        conversations = Conversations(writer, readers, clock=clock)
+        conversations = Conversations(writer, readers, traces, clock=clock)
         await filler.start()
     except BaseException:
         await embedder.close()
@@ -132,6 +133,7 @@ def _open(paths: Paths, settings: Settings) -> tuple[Key, Writer, Readers]:
         database.assert_encrypted(path)
         migrations.migrate(db, path)
         migrations.drop_backups(path, older_than_s=migrations.BACKUP_KEPT_S)
+        drop_drafts(paths)
     except BaseException:
         db.close()
         raise
@@ -159,8 +161,3 @@ def _create(path: Path, key: Key) -> None:
     for side in ("-wal", "-shm"):
         with contextlib.suppress(OSError):
             os.unlink(f"{draft}{side}")  # noqa: PTH108
-
-
-def _all_rows(db: Database) -> list[Row]:
-    sql = f"SELECT {rows.INDEXED} FROM memories ORDER BY seq"  # noqa: S608
-    return [rows.indexed(row) for row in db.execute(sql)]

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -17,11 +16,12 @@ from assistant.errors import EmbedderError, InvalidInput
 from assistant.memory import rows, tables, words
 from assistant.memory.check import check
 from assistant.memory.embedder import Embedder
-from assistant.memory.migrations import drop_backups
 from assistant.memory.readers import Readers
-from assistant.memory.recall import Question, fuse, gate_for, ranked, understand
+from assistant.memory.recall import Question, clearly_meant, fuse, gate_for, ranked, understand
 from assistant.memory.scan import Floats
-from assistant.memory.vectors import Filter, Index, Row
+from assistant.memory.slots import Candidates, Filter, Row
+from assistant.memory.traces import Traces
+from assistant.memory.vectors import Index
 from assistant.memory.words import Found
 from assistant.memory.writer import Writer
 from assistant.types import Kind, Memory, MemoryCount, NewMemory, Recalled, now
@@ -41,6 +41,8 @@ PATIENCE_S = 0.4
 """How long a question waits for its vector where words found something."""
 FEW = 32
 """New rows whose vectors are worth waiting for: about a second's work."""
+FORGET_S = 30.0
+"""How long a forget by query waits for vectors: it is never decided without."""
 LAST_RESORT_S = 5.0
 """The same where words found nothing: the child may have to start first."""
 
@@ -50,19 +52,19 @@ class Memories:
 
     def __init__(
         self,
-        path: Path,
         writer: Writer,
         readers: Readers,
         index: Index,
         embedder: Embedder,
+        traces: Traces,
         *,
         clock: Callable[[], str] = now,
     ) -> None:
-        self._path = path
         self._writer = writer
         self._readers = readers
         self._index = index
         self._embedder = embedder
+        self._traces = traces
         self._clock = clock
         self.on_pending: Callable[[], None] = lambda: None
         """Told, on the event loop, when rows may wait for their vectors."""
@@ -100,7 +102,6 @@ class Memories:
         kind: str | None = None,
         importance: float | None = None,
         sensitivity: str | None = None,
-        said_at: str | None = None,
     ) -> Memory:
         """Change a live memory; a new text supersedes it, anything else is changed in place.
 
@@ -116,19 +117,15 @@ class Memories:
             changes["sensitivity"] = rows.clean_name("sensitivity", sensitivity) or "normal"
         if text is not None:
             rows.clean_text(text)
-        said = None if said_at is None else rows.clean_time(said_at)
         moment = self._clock()
 
         def work(db: Database) -> tuple[Memory, _Rows, _Rows, _Reused]:
             old = tables.get_live(db, memory_id)
             if text is None or text == old.text:
-                in_place = changes | ({"said_at": said} if said else {})
-                if in_place:
-                    tables.update(db, memory_id, in_place)
+                if changes:
+                    tables.update(db, memory_id, changes)
                 return tables.get(db, memory_id), tables.index_rows(db, [memory_id]), [], []
-            return tables.supersede(
-                db, old, text, changes, said or moment, moment, self._embedder.model
-            )
+            return tables.supersede(db, old, text, changes, moment, self._embedder.model)
 
         def after(done: tuple[Memory, _Rows, _Rows, _Reused]) -> None:
             stored, changed, added, reused = done
@@ -144,7 +141,8 @@ class Memories:
     async def delete(self, memory_id: str) -> int:
         """Remove exactly this row and all that was derived from it; how many rows went.
 
-        Raises MemoryNotFound. When it returns, no copy is left in the file or its log.
+        Raises MemoryNotFound. When it returns, no copy is left in the file nor, unless a reader
+        holds it just then, in its log, which is emptied as soon as it can be.
         """
         gone = await self._remove(lambda db: [tables.get(db, memory_id).id])
         return len(gone)
@@ -152,13 +150,15 @@ class Memories:
     async def forget(self, *, ids: Sequence[str] | None = None, query: str | None = None) -> _Ids:
         """Remove memories with all their earlier versions; the ids that are gone.
 
-        By ids: unknown ones are passed over. By query: only what there is clear evidence for.
+        By ids: unknown ones are passed over. By query: memories that say exactly this or, if there
+        are none, those that are clearly meant; raises EmbedderError if that cannot be told now.
         """
         if (ids is None) == (query is None):
             raise InvalidInput("Give either ids or a query.")
         if query is not None:
-            found = await self.recall(query, k=LIMITS.search_rows, gate=True)
-            ids = [one.id for one in found]
+            asked = rows.clean_text(query, LIMITS.query_chars)
+            same = await self._readers.run(lambda db: tables.same_text(db, asked))
+            ids = same or await self._clearly_meant(asked)
         wanted = list(ids or ())
 
         def chains(db: Database) -> _Ids:
@@ -167,30 +167,43 @@ class Memories:
 
         return await self._remove(chains)
 
-    async def _remove(self, choose: Callable[[Database], _Ids]) -> _Ids:
-        def work(db: Database) -> tuple[_Ids, _Seqs, _Rows]:
-            chosen = choose(db)
-            seqs: _Seqs = []
-            relinked: _Ids = []
-            for memory_id in chosen:
-                seq, changed = tables.delete(db, memory_id)
-                seqs.append(seq)
-                relinked += changed
-            return (
-                chosen,
-                seqs,
-                tables.index_rows(db, [one for one in relinked if one not in chosen]),
+    async def _clearly_meant(self, query: str) -> _Ids:
+        """Live memories that share both the meaning and most of the telling words of `query`."""
+        question = understand(query, self._index.speakers(), _local(self._clock()))
+        give_up = time.monotonic() + FORGET_S
+        asking = asyncio.get_running_loop().create_task(self._vector(question.bare))
+        await asyncio.wait({asking}, timeout=FORGET_S)
+        vector = asking.result() if asking.done() else None
+        if vector is None:
+            raise EmbedderError(
+                "Which memories are meant cannot be told now: the embedder does not run.",
+                "Forget by id, or try again later.",
             )
+        if self.catch_up:
+            await self.catch_up(max(0.0, give_up - time.monotonic()))
 
-        def after(done: tuple[_Ids, _Seqs, _Rows]) -> None:
+        def work(db: Database) -> _Ids:
+            found = self._find_words(db, question, Filter())
+            candidates = self._candidates(question, Filter(), found, vector)
+            near = gate_for(self._index.noise, len(self._index))
+            return tables.ids(db, clearly_meant(candidates, found, near))
+
+        return await self._readers.run(work)
+
+    async def _remove(self, choose: Callable[[Database], _Ids]) -> _Ids:
+        def work(db: Database) -> tuple[_Ids, _Seqs]:
+            chosen = choose(db)
+            return chosen, tables.delete(db, chosen)
+
+        def after(done: tuple[_Ids, _Seqs]) -> None:
             self._index.remove(done[1])
 
-        gone, _, _ = await self._writer.run(work, after)
+        gone, _ = await self._writer.run(work, after)
         if gone:
-            self._embedder.forget()
-            await asyncio.to_thread(drop_backups, self._path)
-            await self._writer.checkpoint()
-            self.on_forgotten(gone)
+            try:
+                self.on_forgotten(gone)
+            finally:
+                await self._traces.wipe()
         return gone
 
     def _learn(self, stored: tuple[_Memories, _Rows, _Reused]) -> None:
@@ -255,7 +268,9 @@ class Memories:
 
     async def check(self, *, full: bool = False) -> dict[str, Any]:
         """Compare table, words, vectors and arrays; `ok` and a list of `problems`. Slow when `full`."""
-        return await self._writer.run(lambda db: check(db, self._index, full=full))
+        # Alone: in a group, the arrays would not know yet what the jobs before it have stored.
+        job = self._writer.submit(lambda db: check(db, self._index, full=full), alone=True)
+        return await asyncio.wrap_future(job)
 
     async def recall(
         self,
@@ -272,24 +287,23 @@ class Memories:
         """The `k` memories nearest to a question, best first.
 
         Only rows that hold now (or held at `as_of`), of these kinds, of this scope or none, are
-        looked at. With `gate`, only those there is evidence for: nothing, where nothing fits.
+        looked at; an empty list of kinds finds nothing. With `gate`, only those there is evidence
+        for: nothing, where nothing fits.
         Never waits longer than the given seconds for a vector; words answer without.
         """
         rows.clean_text(query, LIMITS.query_chars)
-        if k < 1:
+        if k < 1 or (kinds is not None and not kinds):
             return []
         which = Filter(
             tuple(rows.one_of("kind", kind, get_args(Kind)) for kind in kinds) if kinds else None,
             scope,
             rows.seconds(rows.clean_time(as_of)) if as_of else None,
         )
-        moment = datetime.fromisoformat(as_of or self._clock())
-        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-        question = understand(query, self._index.speakers(), moment)
+        question = understand(query, self._index.speakers(), _local(as_of or self._clock()))
         asking = asyncio.get_running_loop().create_task(self._vector(question.bare))
         found = await self._readers.run(lambda db: self._find_words(db, question, which))
         # With the gate, words are an answer only where they are evidence.
-        answered = (found.rare or found.named) if gate else len(found.seqs)
+        answered = len(found.rare) + len(found.named) if gate else len(found.seqs)
         if answered:
             await asyncio.wait({asking}, timeout=patience_s)
         else:
@@ -315,11 +329,13 @@ class Memories:
             return None
 
     def _find_words(self, db: Database, question: Question, which: Filter) -> Found:
-        found = words.search(db, question.words, question.names, len(self._index))
-        if not len(found.seqs):
-            return found
-        seqs, scores = self._index.filter_words(found.seqs, found.scores, which, CANDIDATES)
-        return Found(seqs, scores, found.rare, found.named, found.coverage)
+        view = self._index.view(which)
+        return words.search(db, question.words, sorted(question.names), view, CANDIDATES)
+
+    def _candidates(
+        self, question: Question, which: Filter, found: Found, vector: Floats | None
+    ) -> Candidates:
+        return self._index.candidates(vector, question.language, found.seqs, which, CANDIDATES)
 
     def _rank(
         self,
@@ -331,11 +347,19 @@ class Memories:
         k: int,
         gate: bool,
     ) -> _Recalls:
-        candidates = self._index.candidates(
-            vector, question.language, found.seqs, which, CANDIDATES
-        )
+        candidates = self._candidates(question, which, found, vector)
         near = gate_for(self._index.noise, len(self._index)) if vector is not None else 0.0
         evidence = fuse(question, candidates, found, near)
         best = ranked(evidence, near, k=k, gate=gate)
         texts = tables.recalled_rows(db, [seq for seq, _ in best], which)
         return [texts[seq](score) for seq, score in best if seq in texts]
+
+
+def _local(moment: str) -> datetime:
+    """A time as the user's clock shows it: "yesterday" is the user's yesterday."""
+    read = datetime.fromisoformat(moment)
+    read = read if read.tzinfo else read.replace(tzinfo=UTC)
+    try:
+        return read.astimezone()
+    except (ValueError, OverflowError, OSError):  # at the ends of the calendar
+        return read

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -9,8 +10,8 @@ from sqlite_utils import Database
 
 from assistant.errors import MemoryClosed, MemoryNotFound
 from assistant.memory import rows
-from assistant.memory.redact import redact_turns
-from assistant.memory.vectors import Filter, Row
+from assistant.memory.redact import Gone, redact_turns
+from assistant.memory.slots import Filter, Row
 from assistant.types import Memory, NewMemory, Recalled
 
 
@@ -42,6 +43,12 @@ def get(db: Database, memory_id: str) -> Memory:
     return rows.memory(found)
 
 
+def ids(db: Database, seqs: Sequence[int]) -> list[str]:
+    marks = ", ".join("?" * len(seqs))
+    sql = f"SELECT id FROM memories WHERE seq IN ({marks})"  # noqa: S608
+    return [one for (one,) in db.execute(sql, list(seqs))]
+
+
 def exists(db: Database, memory_id: str) -> bool:
     return db.execute("SELECT 1 FROM memories WHERE id = ?", [memory_id]).fetchone() is not None
 
@@ -68,14 +75,13 @@ def supersede(
     old: Memory,
     text: str,
     changes: dict[str, Any],
-    said_at: str,
     moment: str,
     model: str,
 ) -> tuple[Memory, list[Row], list[Row], list[tuple[int, bytes]]]:
     new = NewMemory(
         text=text,
         kind=old.kind,
-        said_at=said_at,
+        said_at=moment,
         source=old.source,
         speaker=old.speaker,
         thread=old.thread,
@@ -105,17 +111,35 @@ def chain(db: Database, memory_id: str) -> list[Memory]:
     return [rows.memory(row) for row in db.execute(sql, [memory_id])]
 
 
-def delete(db: Database, memory_id: str) -> tuple[int, list[str]]:
-    """Remove a row; its number, and the older versions that now point past it."""
-    old = get(db, memory_id)
-    redact_turns(db, old.id, old.text, old.lang)
-    sql = "SELECT id FROM memories WHERE superseded_by = ?"
-    older = [one for (one,) in db.execute(sql, [memory_id])]
-    for one in older:
-        update(db, one, {"superseded_by": old.superseded_by})
-    (seq,) = db.execute("SELECT seq FROM memories WHERE id = ?", [memory_id]).fetchone()
+def delete(db: Database, chosen: Sequence[str]) -> list[int]:
+    """Remove rows and clean the turns that quoted them; their numbers.
+
+    Older versions of a removed row point past it.
+    """
+    gone = [get(db, one) for one in chosen]
+    redact_turns(db, [Gone(one.id, one.text, one.lang, one.speaker) for one in gone])
+    return [_delete_row(db, one) for one in chosen]
+
+
+def _delete_row(db: Database, memory_id: str) -> int:
+    sql = "SELECT seq, superseded_by FROM memories WHERE id = ?"
+    seq, successor = db.execute(sql, [memory_id]).fetchone()
+    sql = "UPDATE memories SET superseded_by = ? WHERE superseded_by = ?"
+    db.execute(sql, [successor, memory_id])
     db.execute("DELETE FROM memories WHERE seq = ?", [seq])
-    return int(seq), older
+    return int(seq)
+
+
+def same_text(db: Database, text: str) -> list[str]:
+    """Live memories that say exactly this; case and spaces do not count."""
+    wanted = _plain(text)
+    # SQLite folds ASCII alone, so the comparison is made here.
+    found = db.execute("SELECT id, text FROM memories WHERE valid_to IS NULL")
+    return [memory_id for memory_id, said in found if _plain(said) == wanted]
+
+
+def _plain(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
 
 
 def recalled_rows(

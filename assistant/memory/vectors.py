@@ -6,63 +6,20 @@ before the caller is told, so that what was acknowledged is found.
 
 from __future__ import annotations
 
-import bisect
+import contextlib
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from assistant.memory.centre import Centre, unit
+from assistant.memory.lines import NONE, Lines
 from assistant.memory.scan import Floats, Mask, Scan, Slots, scan_for
+from assistant.memory.slots import FOREVER, Candidates, Filter, Row, View
 
-FOREVER = np.iinfo(np.int64).max
 NEIGHBOUR_SHARE = 0.3
 """How much of each neighbour's vector is mixed into a row's."""
-_NONE = -1
-
-
-class Row(msgspec.Struct, frozen=True):
-    """A memory as the index sees it. Times are seconds since 1970."""
-
-    seq: int
-    id: str
-    kind: str
-    scope: str
-    speaker: str | None
-    thread: str | None
-    lang: str
-    said_at: int
-    valid_from: int
-    valid_to: int = FOREVER
-
-
-class Filter(msgspec.Struct, frozen=True):
-    """What may be found at all. Applied before anything is ranked."""
-
-    kinds: tuple[str, ...] | None = None
-    scope: str | None = None
-    """Rows of this scope and of none; None: of every scope."""
-    at: int | None = None
-    """Rows that held at this second; None: rows that hold now."""
-
-
-class Candidates(msgspec.Struct, frozen=True):
-    """Rows worth ranking, as parallel arrays."""
-
-    slots: Slots
-    seqs: Slots
-    smooth: Floats
-    """Cosine of the question to the row mixed with its neighbours; NaN without a vector."""
-    own: Floats
-    """Cosine to the row alone; NaN without a vector."""
-    previous: Slots
-    """Position among these candidates of the neighbour before; -1: not among them."""
-    next: Slots
-    said_at: Slots
-    speakers: tuple[str | None, ...]
-    langs: tuple[str, ...]
 
 
 class Index:
@@ -70,21 +27,33 @@ class Index:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
+        self.settled = False
+        """Whether all stored vectors of the model were loaded."""
+        self._clear()
+
+    def _clear(self) -> None:
         self._centre: Centre | None = None
         self._scan: Scan | None = None
         self._rows: list[Row | None] = []
-        self._threads: dict[str, list[tuple[int, int, int]]] = {}
+        self._lines = Lines()
         self._speakers: dict[str, int] = {}
+        self._names: tuple[str, ...] | None = None
         self._codes: dict[str, int] = {}
         self._stale = False
+        self._total_length = 0
         self.settled = False
-        """Whether all stored vectors of the model were loaded."""
+        for name in [name for name in self._ARRAYS if name in self.__dict__]:
+            delattr(self, name)
         self._grow(1024)
 
+    _ARRAYS = (
+        "_seq", "_said", "_from", "_to", "_kind", "_scope", "_length", "_group", "_has", "_raw"
+    )  # fmt: skip
+
     def _grow(self, capacity: int) -> None:
-        def wider(name: str, kind: Any, fill: int = 0) -> None:
+        def wider(name: str, kind: Any) -> None:
             old = getattr(self, name, np.zeros(0, kind))
-            new = np.full((capacity, *old.shape[1:]), fill, kind)
+            new = np.zeros((capacity, *old.shape[1:]), kind)
             new[: len(old)] = old
             setattr(self, name, new)
 
@@ -94,8 +63,8 @@ class Index:
         wider("_to", np.int64)
         wider("_kind", np.int32)
         wider("_scope", np.int32)
-        wider("_before", np.int64, _NONE)
-        wider("_after", np.int64, _NONE)
+        self._lines.grow(capacity)
+        wider("_length", np.int32)
         wider("_group", np.int8)
         wider("_has", np.bool_)
         if self._centre is not None:
@@ -108,8 +77,7 @@ class Index:
     _to: Slots
     _kind: Any
     _scope: Any
-    _before: Slots
-    _after: Slots
+    _length: Any
     _group: Any
     _has: Mask
     _raw: Any
@@ -117,6 +85,13 @@ class Index:
     def __len__(self) -> int:
         """Rows that were ever added; those removed since count too."""
         return len(self._rows)
+
+    @contextlib.contextmanager
+    def anew(self) -> Iterator[None]:
+        """Empty it and fill it again, out of anyone's sight."""
+        with self._lock:
+            self._clear()
+            yield
 
     # --- keeping step ----------------------------------------------------------------------
 
@@ -137,18 +112,23 @@ class Index:
                 if slot == len(self._seq):
                     self._grow(2 * slot)
                 self._rows.append(row)
-                self._seq[slot] = row.seq
+                self._seq[slot], self._length[slot] = row.seq, row.length
+                self._total_length += row.length
                 self._set(slot, row)
-                touched += self._link(slot, row)
+                touched += self._lines.add(slot, row)
             self._remix(touched)
+            self._name_speakers()
 
     def change(self, row: Row) -> None:
-        """A row was closed, or its kind, scope, lang or speaker changed; thread and text never do."""
+        """A row was closed, or its kind changed; its thread, scope and text never do."""
         with self._lock:
             if (slot := self._slot(row.seq)) is not None and (old := self._rows[slot]):
                 self._count_speaker(old, -1)
                 self._rows[slot] = row
                 self._set(slot, row)
+                if row.valid_to != FOREVER:
+                    self._remix(self._lines.remove(slot, row))
+                self._name_speakers()
 
     def remove(self, seqs: Sequence[int]) -> None:
         """Forget rows and their vectors."""
@@ -158,13 +138,14 @@ class Index:
                 slot = self._slot(seq)
                 if slot is None or (row := self._rows[slot]) is None:
                     continue
-                touched += self._unlink(slot, row)
+                touched += self._lines.remove(slot, row)
                 self._count_speaker(row, -1)
                 self._rows[slot] = None
                 self._from[slot] = FOREVER
                 self._to[slot] = 0
                 self._drop_vector(slot)
             self._remix(touched)
+            self._name_speakers()
 
     def put_vectors(self, seqs: Sequence[int], vectors: Floats) -> None:
         """Give rows their vectors (unit length); rows that are gone meanwhile are passed over."""
@@ -188,8 +169,8 @@ class Index:
             self._centre.count(groups, rows)
             if self._centre.moved():
                 self._stale = True
-            around = np.concatenate([slots, self._before[slots], self._after[slots]])
-            self._remix(around[around != _NONE].tolist())
+            around = np.concatenate([slots, self._lines.before[slots], self._lines.after[slots]])
+            self._remix(around[around != NONE].tolist())
 
     def _set(self, slot: int, row: Row) -> None:
         self._said[slot], self._from[slot], self._to[slot] = (
@@ -207,46 +188,22 @@ class Index:
     def _count_speaker(self, row: Row, by: int) -> None:
         if row.speaker:
             left = self._speakers.get(row.speaker, 0) + by
+            if row.speaker not in self._speakers or left <= 0:
+                self._names = None
             self._speakers[row.speaker] = left
             if left <= 0:
                 del self._speakers[row.speaker]
+
+    def _name_speakers(self) -> None:
+        if self._names is None:
+            self._names = self._known = tuple(self._speakers)
+
+    _known: tuple[str, ...] = ()
 
     def _slot(self, seq: int) -> int | None:
         count = len(self._rows)
         at = int(np.searchsorted(self._seq[:count], seq))
         return at if at < count and self._seq[at] == seq else None
-
-    def _link(self, slot: int, row: Row) -> list[int]:
-        """Put a row between its neighbours; the slots whose neighbours changed."""
-        if not row.thread:
-            return []
-        line = self._threads.setdefault(row.thread, [])
-        entry = (row.said_at, row.seq, slot)
-        at = bisect.bisect(line, entry)
-        line.insert(at, entry)
-        before = line[at - 1][2] if at else _NONE
-        after = line[at + 1][2] if at + 1 < len(line) else _NONE
-        self._before[slot], self._after[slot] = before, after
-        if before != _NONE:
-            self._after[before] = slot
-        if after != _NONE:
-            self._before[after] = slot
-        return [one for one in (before, after) if one != _NONE]
-
-    def _unlink(self, slot: int, row: Row) -> list[int]:
-        if not row.thread:
-            return []
-        line = self._threads[row.thread]
-        line.remove((row.said_at, row.seq, slot))
-        if not line:
-            del self._threads[row.thread]
-        before, after = int(self._before[slot]), int(self._after[slot])
-        if before != _NONE:
-            self._after[before] = after
-        if after != _NONE:
-            self._before[after] = before
-        self._before[slot] = self._after[slot] = _NONE
-        return [one for one in (before, after) if one != _NONE]
 
     def _drop_vector(self, slot: int) -> None:
         if self._centre is None or not self._has[slot]:
@@ -270,8 +227,8 @@ class Index:
 
     def _mixed(self, slots: Slots) -> Floats:
         mixed = self._centred(slots)
-        for side in (self._before[slots], self._after[slots]):
-            there = side != _NONE
+        for side in (self._lines.before[slots], self._lines.after[slots]):
+            there = side != NONE
             there[there] = self._has[side[there]]
             mixed[there] += NEIGHBOUR_SHARE * self._centred(side[there])
         return unit(mixed)
@@ -296,9 +253,8 @@ class Index:
     # --- finding ---------------------------------------------------------------------------
 
     def speakers(self) -> tuple[str, ...]:
-        """Everyone who said something that is remembered."""
-        with self._lock:
-            return tuple(self._speakers)
+        """Everyone who said something that is remembered. Never waits for the lock."""
+        return self._known
 
     def allowed(self, which: Filter) -> Mask:
         """Which slots may be found."""
@@ -309,26 +265,19 @@ class Index:
         else:
             mask = (self._from[:count] <= which.at) & (self._to[:count] > which.at)
         if which.kinds is not None:
-            wanted = [self._codes.get("kind " + kind, _NONE) for kind in which.kinds]
+            wanted = [self._codes.get("kind " + kind, NONE) for kind in which.kinds]
             mask &= np.isin(self._kind[:count], wanted)
         if which.scope is not None:
-            wanted = [self._codes.get("scope " + one, _NONE) for one in (which.scope, "")]
+            wanted = [self._codes.get("scope " + one, NONE) for one in (which.scope, "")]
             mask &= np.isin(self._scope[:count], wanted)
         return mask
 
-    def filter_words(
-        self, seqs: Slots, scores: Floats, which: Filter, limit: int
-    ) -> tuple[Slots, Floats]:
-        """The best of the rows a word search found that may be found at all."""
+    def view(self, which: Filter) -> View:
+        """What may be found now."""
         with self._lock:
-            slots = np.searchsorted(self._seq[: len(self._rows)], seqs)
-            known = slots < len(self._rows)
-            known[known] = self._seq[slots[known]] == seqs[known]
-            seqs, scores, slots = seqs[known], scores[known], slots[known]
-            keep = self.allowed(which)[slots]
-            seqs, scores = seqs[keep], scores[keep]
-            order = np.argsort(-scores, kind="stable")[:limit]
-            return seqs[order], scores[order]
+            count = len(self._rows)
+            mean = self._total_length / max(1, count)
+            return View(self._seq[:count], self.allowed(which), self._length[:count], mean)
 
     def candidates(
         self,
@@ -349,8 +298,8 @@ class Index:
                 query = self._centre.question(language, question)
                 near, _ = scan.top(query, allowed & self._has[: len(allowed)], limit)
                 slots = np.concatenate([near, slots])
-            beside = np.concatenate([self._before[slots], self._after[slots]])
-            slots = np.unique(np.concatenate([slots, beside[beside != _NONE]]))
+            beside = np.concatenate([self._lines.before[slots], self._lines.after[slots]])
+            slots = np.unique(np.concatenate([slots, beside[beside != NONE]]))
             slots = slots[allowed[slots]] if len(slots) else slots
             return self._describe(slots, query)
 
@@ -367,8 +316,8 @@ class Index:
             seqs=self._seq[slots],
             smooth=smooth,
             own=own,
-            previous=_positions(slots, self._before[slots]),
-            next=_positions(slots, self._after[slots]),
+            previous=_positions(slots, self._lines.before[slots]),
+            next=_positions(slots, self._lines.after[slots]),
             said_at=self._said[slots],
             speakers=tuple(row.speaker for row in rows),
             langs=tuple(row.lang for row in rows),
@@ -394,4 +343,4 @@ def _positions(slots: Slots, wanted: Slots) -> Slots:
     if not len(slots):
         return wanted
     at = np.minimum(np.searchsorted(slots, wanted), len(slots) - 1)
-    return np.where(slots[at] == wanted, at, _NONE)
+    return np.where(slots[at] == wanted, at, NONE)

@@ -98,24 +98,30 @@ class Span(msgspec.Struct, frozen=True):
 
 
 def spans(question: str, now: datetime) -> tuple[Span, ...]:
-    """The times a question names, the most exact kind only; empty if it names none."""
+    """The times a question names, the most exact kind only; empty if it names none.
+
+    Days begin at midnight in the zone of `now`.
+    """
     text = question.lower().replace("’", "'")  # noqa: RUF001
     for find in (_exact, _relative, _ago, _months, _seasons, _weekdays, _years):
-        if found := find(text, now):
-            return tuple(found)
+        try:
+            if found := find(text, now):
+                return tuple(found)
+        except (ValueError, OverflowError):  # "january 0000", "december 9999": no such time
+            continue
     return ()
 
 
 def _exact(text: str, now: datetime) -> list[Span]:
-    found = [_day(int(y), int(m), int(d)) for y, m, d in _ISO.findall(text)]
+    found = [_day(int(y), int(m), int(d), now) for y, m, d in _ISO.findall(text)]
     for day1, month1, month2, day2, year in _DAY_MONTH.findall(text):
         month, day = _MONTHS[month1 or month2], int(day1 or day2)
         if year:
-            found.append(_day(int(year), month, day))
+            found.append(_day(int(year), month, day, now))
         else:
-            this = _day(now.year, month, day)
+            this = _day(now.year, month, day, now)
             late = this is not None and this.start > now.timestamp()
-            found.append(_day(now.year - 1, month, day) if late else this)
+            found.append(_day(now.year - 1, month, day, now) if late else this)
     return [span for span in found if span is not None]
 
 
@@ -131,8 +137,8 @@ def _relative(text: str, now: datetime) -> list[Span]:
             return [_span(monday, timedelta(days=7))]
         if unit == "month":
             month = today.year * 12 + today.month - 1 - back
-            return [_month(month // 12, month % 12 + 1)]
-        return [_years_span(today.year - back)]
+            return [_month(month // 12, month % 12 + 1, now)]
+        return [_years_span(today.year - back, now)]
     return []
 
 
@@ -148,9 +154,9 @@ def _ago(text: str, now: datetime) -> list[Span]:
     return found
 
 
-def _months(text: str, _now: datetime) -> list[Span]:
+def _months(text: str, now: datetime) -> list[Span]:
     if dated := _MONTH_YEAR.findall(text):
-        return [_month(int(year), _MONTHS[month]) for month, year in dated]
+        return [_month(int(year), _MONTHS[month], now) for month, year in dated]
     return [Span(month=_MONTHS[month]) for month in _IN_MONTH.findall(text)]
 
 
@@ -158,7 +164,7 @@ def _seasons(text: str, now: datetime) -> list[Span]:
     found = []
     for season, year in _LAST_SEASON.findall(text):
         first = _SEASONS[season]
-        begin = datetime(int(year) if year else now.year, first, 1, tzinfo=UTC)
+        begin = _midnight(int(year) if year else now.year, first, 1, now)
         if begin > now and not year:
             begin = begin.replace(year=begin.year - 1)
         found.append(_span(begin, timedelta(days=91)))
@@ -174,26 +180,29 @@ def _weekdays(text: str, now: datetime) -> list[Span]:
     return found
 
 
-def _years(text: str, _now: datetime) -> list[Span]:
-    return [_years_span(int(year)) for year in _YEAR.findall(text)]
+def _years(text: str, now: datetime) -> list[Span]:
+    return [_years_span(int(year), now) for year in _YEAR.findall(text)]
 
 
-def _day(year: int, month: int, day: int) -> Span | None:
+def _day(year: int, month: int, day: int, now: datetime) -> Span | None:
     try:
-        return _span(datetime(year, month, day, tzinfo=UTC), timedelta(days=1))
-    except ValueError:
+        return _span(_midnight(year, month, day, now), timedelta(days=1))
+    except (ValueError, OverflowError):
         return None
 
 
-def _month(year: int, month: int) -> Span:
-    begin = datetime(year, month, 1, tzinfo=UTC)
-    after = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
-    return _span(begin, after - begin)
+def _month(year: int, month: int, now: datetime) -> Span:
+    begin = _midnight(year, month, 1, now)
+    return _span(begin, _midnight(year + month // 12, month % 12 + 1, 1, now) - begin)
 
 
-def _years_span(year: int) -> Span:
-    begin = datetime(year, 1, 1, tzinfo=UTC)
-    return _span(begin, datetime(year + 1, 1, 1, tzinfo=UTC) - begin)
+def _years_span(year: int, now: datetime) -> Span:
+    begin = _midnight(year, 1, 1, now)
+    return _span(begin, _midnight(year + 1, 1, 1, now) - begin)
+
+
+def _midnight(year: int, month: int, day: int, now: datetime) -> datetime:
+    return datetime(year, month, day, tzinfo=now.tzinfo)
 
 
 def _span(begin: datetime, length: timedelta) -> Span:

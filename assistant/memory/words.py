@@ -1,40 +1,67 @@
-"""Word search: a question as an FTS5 query, rarest words first, under a budget of postings."""
+"""Word search: a question as FTS5 queries, rarest words first, under a budget of postings.
+
+FTS5 says which rows have a word; what may be found at all, how telling each word is and BM25 are
+worked out here from those lists, with every word counted once a row. So what is closed or out of
+scope weighs nothing, and no row's length has to be read from the file.
+"""
 
 from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 import msgspec
 import numpy as np
 from sqlite_utils import Database
 
 from assistant.memory.language import stop_words
-from assistant.memory.scan import Floats, Slots
+from assistant.memory.scan import Floats, Mask, Slots
 
 POSTINGS = 20_000
 """Matches looked at for one question: bounds the slowest search at a million rows."""
 WORDS_MOST = 32
 RARE_ROWS = 3
 """A word in so few rows is rare, however few there are; else one in 200."""
+SATURATION, LENGTH_SHARE = 1.2, 0.75
+"""BM25's k1 and b, as FTS5 has them."""
 
 _WORD = re.compile(r"\w+")
 
 
+class View(Protocol):
+    """The rows that may be found, as the index sees them."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def allowed(self, seqs: Slots) -> Mask:
+        """Which of these may be found."""
+
+    def lengths(self, seqs: Slots) -> Floats:
+        """How long each of these rows is, as a share of the mean."""
+
+
 class Found(msgspec.Struct, frozen=True):
-    """What words found: rows with BM25 (higher is better), and rows that share a rare word."""
+    """What words found among the allowed rows."""
 
     seqs: Slots
+    """The best first."""
     scores: Floats
-    rare: frozenset[int] = frozenset()
-    named: frozenset[int] = frozenset()
+    """BM25; higher is better."""
+    shares: Floats
+    """Share of the question, by how telling its words are, that each row has."""
+    rare: Slots
+    """Rows that have a rare word of the question; not only those in `seqs`."""
+    named: Slots
     """Rows that have one of the names asked for in their text."""
-    coverage: float = 1.0
-    """Share of the question, by how telling its words are, that the best row has."""
 
-
-NOTHING = Found(np.zeros(0, np.int64), np.zeros(0, np.float32))
+    @property
+    def coverage(self) -> float:
+        """Share of the question that the best row has; 1 where nothing was found."""
+        return float(self.shares[0]) if len(self.shares) else 1.0
 
 
 def content_words(text: str, language: str) -> list[str]:
@@ -49,64 +76,88 @@ def content_words(text: str, language: str) -> list[str]:
         "re",
         "qu",
     }
-    words = (word for word in _WORD.findall(text.lower()) if word not in stop | pieces)
+    words = (word for word in words_in(text) if word not in stop | pieces)
     return list(dict.fromkeys(words))[:WORDS_MOST]
 
 
-def search(db: Database, words: Sequence[str], names: Iterable[str] = (), rows: int = 0) -> Found:
-    """All rows with any of `words`, least common words first, until the budget is spent.
+def words_in(text: str) -> list[str]:
+    """The words of a text in lower case, accents composed; vowel signs belong to their word."""
+    text = unicodedata.normalize("NFC", text.lower())
+    if not text.isascii():
+        text = "".join(one if _in_word(one) else " " for one in text)
+        return [word for word in text.split() if _WORD.search(word)]
+    return _WORD.findall(text)
 
-    `rows` is how many there are in all.
-    """
-    all_counts = [(_count(db, word), word) for word in words]
-    counted = sorted((count, word) for count, word in all_counts if count)
-    if not counted:
-        return NOTHING
-    chosen: list[str] = []
+
+def _in_word(character: str) -> bool:
+    return character.isalnum() or character == "_" or unicodedata.category(character)[0] == "M"
+
+
+def search(
+    db: Database, words: Sequence[str], names: Iterable[str], view: View, limit: int
+) -> Found:
+    """The best `limit` allowed rows with any of `words`, common words left out beyond the budget."""
+    total = len(view)
+    counts = {word: _count(db, word) for word in words}
+    lists = []
     spent = 0
-    for count, word in counted:
-        if chosen and spent + count > POSTINGS:
+    for word in sorted(words, key=counts.__getitem__):
+        if spent and spent + counts[word] > POSTINGS:
             break
-        chosen.append(word)
-        spent += count
-    found = db.execute(
-        "SELECT rowid, -rank FROM memories_fts WHERE memories_fts MATCH ?", [_any_of(chosen)]
-    ).fetchall()
-    best = max(found, key=lambda row: row[1], default=(0, 0.0))[0]
-    rare_most = max(RARE_ROWS, rows // 200)
-    rare = [word for count, word in counted if count <= rare_most]
-    return Found(
-        np.array([seq for seq, _ in found], np.int64),
-        np.array([score for _, score in found], np.float32),
-        _rows_with(db, rare),
-        _rows_with(db, list(names)),
-        _coverage(db, best, all_counts, rows),
-    )
+        spent += counts[word]
+        lists.append(_rows_with(db, word, view) if counts[word] else _NO_ROWS)
+    rare_most = max(RARE_ROWS, total // 200)
+    rare = [rows for rows in lists if len(rows) <= rare_most]
+    named = [_rows_with(db, name, view) for name in names]
+    seqs, scores, shares = _score(lists, view, total)
+    best = np.argsort(-scores, kind="stable")[:limit]
+    return Found(seqs[best], scores[best], shares[best], _union(rare), _union(named))
+
+
+_NO_ROWS: Slots = np.zeros(0, np.int64)
+
+
+def _score(lists: Sequence[Slots], view: View, total: int) -> tuple[Slots, Floats, Floats]:
+    """All rows of the lists with BM25 and the share of the question they have."""
+    if not any(map(len, lists)):
+        return _NO_ROWS, np.zeros(0, np.float32), np.zeros(0, np.float32)
+    seqs, at = np.unique(np.concatenate(lists), return_inverse=True)
+    counts = [len(rows) for rows in lists]
+    rarity = [max(1e-6, math.log((total - n + 0.5) / (n + 0.5))) for n in counts]
+    telling = [math.log(1 + total / (n + 1)) for n in counts]
+    scores = np.bincount(at, weights=np.repeat(rarity, counts))
+    shares = np.bincount(at, weights=np.repeat(telling, counts)) / sum(telling)
+    longer = 1 - LENGTH_SHARE + LENGTH_SHARE * view.lengths(seqs)
+    scores = scores * (SATURATION + 1) / (1 + SATURATION * longer)
+    return seqs, scores.astype(np.float32), shares.astype(np.float32)
+
+
+def _union(lists: Sequence[Slots]) -> Slots:
+    return np.unique(np.concatenate(lists)) if lists else _NO_ROWS
 
 
 def _count(db: Database, word: str) -> int:
     sql = "SELECT count(*) FROM (SELECT 1 FROM memories_fts WHERE memories_fts MATCH ? LIMIT ?)"
-    return int(db.execute(sql, [_any_of([word]), POSTINGS + 1]).fetchone()[0])
+    return int(db.execute(sql, [_quoted(word), POSTINGS + 1]).fetchone()[0])
 
 
-def _coverage(db: Database, seq: int, counts: Sequence[tuple[int, str]], rows: int) -> float:
-    sql = "SELECT 1 FROM memories_fts WHERE rowid = ? AND memories_fts MATCH ?"
-    had = whole = 0.0
-    for count, word in counts:
-        telling = math.log(1 + rows / (count + 1))
-        whole += telling
-        if count and db.execute(sql, [seq, _any_of([word])]).fetchone():
-            had += telling
-    return had / whole if whole else 1.0
+def _rows_with(db: Database, word: str, view: View) -> Slots:
+    """The allowed rows with this word, the newest where there are very many."""
+    # One text in place of a row each: Python would take longer to fetch them than SQLite to find.
+    sql = (
+        "SELECT group_concat(rowid) FROM (SELECT rowid FROM memories_fts "
+        "WHERE memories_fts MATCH ? ORDER BY rowid DESC LIMIT ?)"
+    )
+    joined = db.execute(sql, [_quoted(word), POSTINGS + 1]).fetchone()[0]
+    if not joined:
+        return _NO_ROWS
+    seqs = np.fromstring(joined, np.int64, sep=",")
+    return seqs[view.allowed(seqs)]
 
 
-def _rows_with(db: Database, words: Sequence[str]) -> frozenset[int]:
-    if not words:
-        return frozenset()
-    sql = "SELECT rowid FROM memories_fts WHERE memories_fts MATCH ? LIMIT 1000"
-    return frozenset(seq for (seq,) in db.execute(sql, [_any_of(words)]))
-
-
-def _any_of(words: Sequence[str]) -> str:
-    # Quoted, a word is never syntax.
-    return " OR ".join('"' + word.replace('"', '""') + '"' for word in words)
+def _quoted(word: str) -> str:
+    """The word for FTS5; quoted, it is never syntax."""
+    whole, apart = unicodedata.normalize("NFC", word), unicodedata.normalize("NFD", word)
+    # Texts are stored to the letter. FTS5 joins Latin accents itself, but no other signs.
+    forms = {whole, apart} if any(one > "\u036f" for one in set(apart) - set(whole)) else {whole}
+    return " OR ".join('"' + one.replace('"', '""') + '"' for one in sorted(forms))

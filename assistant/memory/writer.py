@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 GROUP_MOST = 64
 """Jobs in one transaction: bounds how long the first of them waits."""
+CHECKPOINT_TRIES = 20
+"""A hundredth of a second apart."""
+CHECKPOINT_AGAIN_S = 15.0
 
 
 class _Job(msgspec.Struct):
@@ -40,6 +43,8 @@ class Writer:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self.rebuild: Callable[[Database], None] = lambda db: None
+        """Makes what `after` keeps up to date again, from the database, when an `after` failed."""
         self._broken: AssistantError | None = None
         self._closing = False
         self._lock = threading.Lock()
@@ -53,8 +58,9 @@ class Writer:
     ) -> Answer:
         """Run `work` in a transaction, then, once it is durable, `after` with what it returned.
 
-        `after` runs on the writer's thread before this returns. A job that raises is rolled back
-        alone. Raises what `work` raises, DiskFull or StoreError.
+        `after` runs on the writer's thread before this returns; if it fails, `rebuild` runs. A job
+        that raises is rolled back alone; after a failure that undid the whole transaction each job
+        runs once more, by itself. Raises what `work` raises, DiskFull or StoreError.
         """
         return await asyncio.wrap_future(self.submit(work, after))
 
@@ -74,12 +80,13 @@ class Writer:
                 self._jobs.put(job)
         return job.future
 
-    async def checkpoint(self) -> None:
-        """Move everything from the log into the database and empty the log file.
+    async def checkpoint(self) -> bool:
+        """Move everything from the log into the database and empty the log file; whether it is done.
 
-        Tries for a second where readers are in the way; the log is emptied later then.
+        Where a reader is in the way this gives up soon, so that no write waits long, and is tried
+        again every CHECKPOINT_AGAIN_S seconds until it is done.
         """
-        await asyncio.wrap_future(self.submit(_checkpoint, alone=True))
+        return await asyncio.wrap_future(self.submit(self._empty_log, alone=True))
 
     def close(self) -> None:
         """Do what was accepted, checkpoint, close the connection. Blocks; call it off the event loop."""
@@ -91,6 +98,15 @@ class Writer:
         self._thread.join()
 
     # --- the thread ----------------------------------------------------------------------
+
+    def _empty_log(self, db: Database) -> bool:
+        done = False
+        try:
+            done = _checkpoint(db)
+        except sqlcipher.Error as exc:
+            log.warning("the log cannot be emptied: %s", type(exc).__name__)
+        self._checkpoint_due = None if done else time.monotonic() + CHECKPOINT_AGAIN_S
+        return done
 
     def _run(self) -> None:
         while (group := self._next_group()) is not None:
@@ -111,11 +127,15 @@ class Writer:
         """The jobs that wait, in order; None at the end. A job that runs alone comes alone."""
         group: list[_Job] = []
         while len(group) < GROUP_MOST:
+            if not group and self._checkpoint_wait() == 0.0:
+                return [_Job(self._empty_log, None, Future(), alone=True)]
             if self._held is None:
                 try:
-                    job = self._jobs.get(block=not group)
+                    job = self._jobs.get(not group, self._checkpoint_wait())
                 except queue.Empty:
-                    break
+                    if group:
+                        break
+                    continue
             else:
                 job, self._held = self._held, None
             if job is None:
@@ -131,7 +151,15 @@ class Writer:
                 break
         return group
 
+    def _checkpoint_wait(self) -> float | None:
+        """Seconds until the log is to be emptied once more; None: it is not to be."""
+        due = self._checkpoint_due
+        if due is None or self._broken is not None:
+            return None
+        return max(0.0, due - time.monotonic())
+
     _held: _Job | None = None
+    _checkpoint_due: float | None = None
 
     def _run_alone(self, job: _Job) -> None:
         try:
@@ -144,20 +172,36 @@ class Writer:
             self._db.execute("BEGIN IMMEDIATE")
             done = [job for job in group if self._attempt(job)]
             self._db.execute("COMMIT")
-        except Exception as exc:  # noqa: BLE001 - a failed COMMIT fails all that were in it
+        except Exception as exc:  # noqa: BLE001 - nothing of the group is stored
             self._roll_back(exc)
-            _fail(group, _ours(exc))
+            left = [job for job in group if not job.future.done()]
+            if self._broken is not None or len(group) == 1:
+                _fail(left, _ours(exc))
+            else:  # a job too big for the disk must not take the small ones along
+                for job in left:
+                    self._commit([job])
             return
+        told = [self._tell(job) for job in done]
+        if not all(told):
+            self._rebuild()
         for job in done:
-            try:
-                if job.after is not None:
-                    job.after(job.answer)
-                job.future.set_result(job.answer)
-            except Exception as exc:  # noqa: BLE001 - durable all the same; the caller must know
-                log.error(  # noqa: TRY400 - the traceback may quote the text
-                    "stored, but the index was not told: %s", type(exc).__name__
-                )
-                job.future.set_exception(_ours(exc))
+            job.future.set_result(job.answer)
+
+    def _tell(self, job: _Job) -> bool:
+        """Run what follows a commit; whether it worked. The job is stored in any case."""
+        try:
+            if job.after is not None:
+                job.after(job.answer)
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the arrays can be made again
+            log.error("stored, but the index was not told: %s", type(exc).__name__)  # noqa: TRY400
+            return False
+        return True
+
+    def _rebuild(self) -> None:
+        try:
+            self.rebuild(self._db)
+        except Exception as exc:  # noqa: BLE001 - the table has all; the next start reads it
+            log.error("the index could not be made again: %s", type(exc).__name__)  # noqa: TRY400
 
     def _attempt(self, job: _Job) -> bool:
         self._db.execute("SAVEPOINT job")
@@ -187,13 +231,20 @@ class Writer:
             log.error("disk error; the memory is read-only until the next start")
 
 
-def _checkpoint(db: Database) -> None:
-    give_up = time.monotonic() + 1.0
-    while db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
-        if time.monotonic() > give_up:
-            log.info("the log could not be emptied: a reader holds it")
-            return
-        time.sleep(0.01)
+def _checkpoint(db: Database) -> bool:
+    """Whether the log is empty now; a reader may hold it."""
+    (patience,) = db.execute("PRAGMA busy_timeout").fetchone()
+    # SQLite would hold every writer for as long as it waits for the reader.
+    db.execute("PRAGMA busy_timeout = 0")
+    try:
+        for _ in range(CHECKPOINT_TRIES):
+            if not db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                return True
+            time.sleep(0.01)
+    finally:
+        db.execute(f"PRAGMA busy_timeout = {patience}")
+    log.info("the log is not emptied yet: a reader holds it")
+    return False
 
 
 def _fail(group: list[_Job], error: AssistantError) -> None:

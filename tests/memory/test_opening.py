@@ -256,10 +256,70 @@ async def test_two_homes_have_two_keys(tmp_path, ring):
     assert len(made.kept) == len(set(made.kept.values())) == 2
 
 
-@pytest.mark.parametrize("how", [{"hang": True}, {"fail": True}, {"forgetful": True}])
-async def test_a_keyring_that_does_not_work_leaves_the_file(paths, ring, monkeypatch, how):
+@pytest.mark.parametrize("how", [{"hang": True}, {"fail": True}])
+@pytest.mark.parametrize("store", ["auto", "keyring"])
+async def test_a_keyring_that_does_not_answer_is_not_one_without_a_key(
+    paths, ring, monkeypatch, how, store
+):
+    made = ring()
+    keys.make_key(paths, store)
+    kept = dict(made.kept)
     monkeypatch.setattr(keys, "KEYRING_PATIENCE_S", 0.1)
-    ring(**how)
+    made.hang, made.fail = how.get("hang", False), how.get("fail", False)
+    for ask in (keys.make_key, keys.find_key):
+        with pytest.raises(StoreError, match="does not answer") as caught:
+            ask(paths, store)
+        assert "key_store" in caught.value.hint
+    assert made.kept == kept
+    assert not paths.key.exists()
+    assert "0600" in keys.make_key(paths, "file").place
+    assert keys.find_key(paths, store).place.startswith("key file")
+
+
+def test_an_entry_that_appears_meanwhile_is_not_written_over(paths, ring):
+    made = ring()
+    keys.make_key(paths, "keyring")
+    kept = dict(made.kept)
+    with pytest.raises(StoreError):
+        keys._keep_in_keyring(paths, bytes(32))
+    assert made.kept == kept
+
+
+@pytest.mark.parametrize("entry", ["no key", "abcd", "ab" * 31, "ab" * 33])
+def test_half_a_key_in_the_keyring_is_said(paths, ring, entry):
+    made = ring()
+    keys.make_key(paths, "keyring")
+    made.kept = dict.fromkeys(made.kept, entry)
+    with pytest.raises(KeyWrong):
+        keys.find_key(paths, "keyring")
+
+
+def test_a_key_file_beside_the_database_is_said(paths):
+    import msgspec
+
+    together = msgspec.structs.replace(paths, config=paths.data)
+    assert "beside the database" in keys.make_key(together, "file").place
+    assert "beside the database" in keys.find_key(together, "file").place
+
+
+async def test_a_folder_without_links_gets_a_key_and_drafts_are_cleared(paths, memory, monkeypatch):
+    def no_links(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", no_links)
+    left = paths.key.with_name(".database.key.0badcafe")
+    left.write_text("left by a crash")
+    key = keys.make_key(paths, "file")
+    assert keys.find_key(paths, "file").secret == key.secret
+    assert stat.S_IMODE(paths.key.stat().st_mode) == 0o600
+    assert not left.exists()
+    left.write_text("left by a crash")
+    async with memory():
+        assert [p.name for p in paths.config.iterdir()] == ["database.key"]
+
+
+async def test_a_keyring_that_keeps_nothing_leaves_the_file(paths, ring):
+    ring(forgetful=True)
     key = keys.make_key(paths, "auto")
     assert "0600" in key.place
     assert keys.find_key(paths, "auto").secret == key.secret

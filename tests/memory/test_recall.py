@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
 import pytest
@@ -167,3 +168,31 @@ async def test_nothing_is_found_in_nothing(memory):
         assert await service.memories.recall("anything?", k=5) == []
         assert await service.memories.recall("anything?", k=0) == []
         assert await service.memories.recall("anything?", k=5, gate=True) == []
+
+
+def test_a_day_begins_at_midnight_where_the_user_is():
+    sydney = timezone(timedelta(hours=10))
+    (span,) = when.spans("What did I do yesterday?", datetime(2026, 6, 10, 1, 0, tzinfo=sydney))
+    assert span.start == datetime(2026, 6, 8, 14, 0, tzinfo=UTC).timestamp()
+    (day,) = when.spans("on 9 June 2026", datetime(2026, 6, 10, 1, 0, tzinfo=sydney))
+    assert day == span
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="no way to set the zone here")
+async def test_yesterday_is_the_users_yesterday(memory, monkeypatch):
+    monkeypatch.setenv("TZ", "Etc/GMT-10")
+    time.tzset()
+    try:
+        async with memory("gguf:none", clock=lambda: "2026-06-09T15:00:00Z") as service:
+            rows = await service.memories.add_many(
+                [
+                    NewMemory("the walk, long", said_at="2026-06-08T10:00:00Z"),
+                    NewMemory("the walk, wide", said_at="2026-06-09T10:00:00Z"),
+                    NewMemory("the walk, slow", said_at="2026-06-09T14:30:00Z"),
+                ]
+            )
+            found = await service.memories.recall("The walk of yesterday", k=1, last_resort_s=0)
+            assert found[0].id == rows[1].id
+    finally:
+        monkeypatch.undo()
+        time.tzset()
