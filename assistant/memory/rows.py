@@ -90,8 +90,7 @@ def clean_name(field: str, name: str | None) -> str | None:
 def clean_time(moment: str) -> str:
     """A time in ISO 8601 as stored; without a zone it counts as UTC. Raises InvalidInput."""
     try:
-        # Not every system pads the year: "1-01-01" could not be read back.
-        return timestamp(datetime.fromisoformat(moment)).zfill(len("2026-01-01T00:00:00Z"))
+        return timestamp(datetime.fromisoformat(moment))
     except (ValueError, OverflowError) as exc:
         raise InvalidInput("A time is not ISO 8601.") from exc
 

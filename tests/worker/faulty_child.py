@@ -78,5 +78,17 @@ def big(call: Call) -> Iterator[bytes]:
 
 
 if __name__ == "__main__":
-    names = (count, die, hang, fail, bug, chatter, network, native_socket, environment, big, dumpable)
+    names = (
+        count,
+        die,
+        hang,
+        fail,
+        bug,
+        chatter,
+        network,
+        native_socket,
+        environment,
+        big,
+        dumpable,
+    )
     serve(serial({handler.__name__: handler for handler in names}))
