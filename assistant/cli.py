@@ -13,8 +13,14 @@ import click
 from assistant import __version__
 from assistant.clients import console
 from assistant.config import load_paths, load_settings, owner_token
-from assistant.errors import AssistantError, ConversationNotFound, InvalidInput, Unreachable
-from assistant.instance import EXIT_ALREADY_RUNNING
+from assistant.errors import (
+    AlreadyRunning,
+    AssistantError,
+    ConversationNotFound,
+    InvalidInput,
+    Unreachable,
+)
+from assistant.instance import EXIT_ALREADY_RUNNING, find
 
 EXIT_FAILED = 1
 EXIT_NOT_RUNNING = 3
@@ -82,14 +88,16 @@ def up(detach: bool, port: int | None, model: str | None, as_json: bool) -> None
     """Start the daemon."""
     paths = load_paths()
     settings = load_settings(paths, flags={"port": port, "model": model})
+    holder = find(paths.lock)
     if not detach:
+        if holder is not None:  # said before the daemon's half a second of imports
+            raise AlreadyRunning.by(holder.pid)
         from assistant.daemon import run
 
         return run(paths, settings)
     from assistant.clients import launch
-    from assistant.instance import find
 
-    already = find(paths.lock) is not None
+    already = holder is not None
     flags = [f"--{n}={v}" for n, v in (("port", port), ("model", model)) if v is not None]
     running = launch.start(paths, flags)
     if as_json:
@@ -128,7 +136,7 @@ def status(as_json: bool) -> None:
         ("daemon", f"{data['version']}, pid {data['pid']}, {_mb(data['rss_bytes'])}"),
         ("model", " ".join(x for x in (model["id"], model["state"], where, model["problem"]) if x)),
         ("queue", f"{data['queue']['length']} of {data['queue']['limit']}"),
-        ("memory", f"{memory['count']} rows, {memory['pending']} waiting for vectors"),
+        ("memory", f"{memory['count']} stored, {memory['pending']} waiting for vectors"),
         ("embedder", data["embedder"]),
         ("key", data["key"]),
     ]

@@ -291,6 +291,11 @@ class AlreadyRunning(Conflict):
     default = "Nestor is already running here."
     advice = "`nestor status` shows it, `nestor down` stops it."
 
+    @classmethod
+    def by(cls, pid: int) -> AlreadyRunning:
+        """Naming the process that holds the data directory."""
+        return cls(f"Nestor is already running here (pid {pid}).")
+
 
 class PortTaken(Conflict):
     """Another program listens on our port."""

@@ -45,8 +45,7 @@ class Instance:
         if not held:
             file.close()
             holder = _read(self._path)
-            who = f" (pid {holder.pid})" if holder else ""
-            raise AlreadyRunning(f"Nestor is already running here{who}.")
+            raise AlreadyRunning.by(holder.pid) if holder else AlreadyRunning()
         self._file = file
 
     def announce(self, running: Running) -> None:

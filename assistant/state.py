@@ -112,7 +112,7 @@ class State:
     async def _store(self) -> dict[str, Any]:
         result = await self._memory.check()
         count = await self._memory.count()
-        found = f"{count.count} rows, {count.pending} waiting for vectors"
+        found = f"{count.count} stored, {count.pending} waiting for vectors"
         return _check(
             "memory", bool(result.get("ok")), found, "Restore a backup; see the README."
         ) | {"details": result}
