@@ -129,7 +129,6 @@ class Daemon:
         services.system_prompt = SYSTEM
         services.status = State(
             paths,
-            settings,
             engine,
             memory.memories,
             port=self._port,

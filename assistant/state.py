@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import msgspec
 
 from assistant import __version__
-from assistant.config import LIMITS, Paths, Settings
+from assistant.config import LIMITS, Paths
 from assistant.types import ChildStatus, MemoryCount, ModelInfo
 from assistant.worker.child import rss_bytes
 
@@ -43,7 +43,6 @@ class State:
     def __init__(
         self,
         paths: Paths,
-        settings: Settings,
         engine: Engine,
         memory: Memory,
         *,
@@ -53,7 +52,6 @@ class State:
         children: Callable[[], Sequence[ChildStatus]],
     ) -> None:
         self._paths = paths
-        self._settings = settings
         self._engine = engine
         self._memory = memory
         self._port = port
