@@ -72,12 +72,13 @@ def _vectors(db: Database) -> list[str]:
 
 
 def _arrays(db: Database, index: Index) -> list[str]:
+    settled = index.settled  # asked first: vectors may still be loading, and end meanwhile
     rows, with_vector = index.contents()
     table = {seq for (seq,) in db.execute("SELECT seq FROM memories")}
     problems = []
     if rows != table:
         problems.append(f"arrays: {len(rows ^ table)} rows differ from the table")
-    if index.settled:
+    if settled:
         sql = "SELECT seq FROM memories WHERE embed_model IS NOT NULL"
         embedded = {seq for (seq,) in db.execute(sql)}
         if with_vector != embedded:

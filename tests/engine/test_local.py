@@ -157,15 +157,27 @@ async def test_generation_ends_at_the_context(make):
     assert items[0].tokens + items[-1].tokens_out <= 1024
 
 
-@pytest.mark.parametrize("text", ["word and another " * 300, "Write a very long story."])
-async def test_leaving_frees_the_model(make, text):
+async def test_leaving_during_prefill_frees_the_model(make):
     engine = make()
     await ask(engine, "Hi")
-    asking = asyncio.create_task(ask(engine, text, Sampling(temperature=1.0)))
-    await asyncio.sleep(0.3)
+    asking = asyncio.create_task(ask(engine, "word and another " * 300))
+    await asyncio.sleep(0.1)
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
+    assert engine.queue_length == 0
+    assert words(await ask(engine, "Where is Paris?"))
+
+
+async def test_leaving_during_generation_frees_the_model(make):
+    engine = make()
+    place = engine.reserve()
+    stream = place.stream((Message.of("user", "Write a long story."),), Sampling(temperature=1.0))
+    async with contextlib.aclosing(stream) as items:
+        async for item in items:
+            if isinstance(item, Piece):
+                break
+    place.release()
     assert engine.queue_length == 0
     assert words(await ask(engine, "Where is Paris?"))
 

@@ -1,4 +1,5 @@
-# ruff: noqa: PTH - forked writers count system calls, not style
+# Forked writers count system calls, not style.
+# ruff: noqa: PTH
 """Forks writers of one memory and kills each with SIGKILL. `python crash_zygote.py <home> <rounds>`.
 
 A writer first checks that all that was ever acknowledged is there, then writes until it dies.
@@ -44,6 +45,14 @@ async def verify(service, acks: str) -> None:
 
 
 async def write(home: str) -> None:
+    try:
+        await _write(home)
+    except BaseException as exc:
+        print(f"{type(exc).__name__}: {exc}", file=sys.stderr, flush=True)
+        os._exit(9)
+
+
+async def _write(home: str) -> None:
     paths = load_paths({"NESTOR_HOME": home})
     service = await open_memory(paths, Settings(embedder="fake", key_store="file"))
     acks = os.path.join(home, "acks")
@@ -85,10 +94,7 @@ def main() -> None:
         writer = os.fork()
         if not writer:
             os.environ["PYTHONWARNINGS"] = ""
-            try:
-                asyncio.run(write(home))
-            except BaseException as exc:
-                print(f"{type(exc).__name__}: {exc}", file=sys.stderr, flush=True)
+            asyncio.run(write(home))
             os._exit(9)
         while os.path.getsize(acks) == size:  # it writes from now on
             ended, status = os.waitpid(writer, os.WNOHANG)
