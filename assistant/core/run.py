@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import msgspec
 
@@ -36,7 +36,8 @@ class Run:
         self.task: asyncio.Task[None] | None = None
         self.work: asyncio.Future[None] | None = None
         self.gone: set[str] = set()
-        """Memories that were forgotten meanwhile."""
+        """Memories in this prompt that were forgotten meanwhile."""
+        self._forgotten: set[str] = set()
         self._stopped: Stopped | None = None
 
     @property
@@ -73,9 +74,14 @@ class Run:
 
     def forget(self, memory_ids: Collection[str]) -> None:
         """Stop if one of these memories went into the prompt: the answer may quote it."""
+        self._forgotten |= set(memory_ids)
         if used := {memory.id for memory in self.recalled} & set(memory_ids):
             self.gone |= used
             self.stop("A memory that this answer used was forgotten.")
+
+    def found(self, recalled: Iterable[Recalled]) -> None:
+        """Take what was recalled, less what was forgotten while it was looked for."""
+        self.recalled = [memory for memory in recalled if memory.id not in self._forgotten]
 
     def redact(self) -> Logged:
         """What may be logged: nothing of what was forgotten meanwhile, nor of the answer it went into."""

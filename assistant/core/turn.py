@@ -146,8 +146,8 @@ class Turns:
         # A cold model loads while the memory is asked; if it cannot, the stream says so.
         warming = asyncio.gather(self._engine.warm(), return_exceptions=True)
         if run.recall:
-            run.recalled = await self._memory.recall(
-                prompt.query(run.text), k=LIMITS.recalled_rows, gate=True
+            run.found(
+                await self._memory.recall(prompt.query(run.text), k=LIMITS.recalled_rows, gate=True)
             )
         run.log.append("recalled", {"items": [_shown(memory) for memory in run.recalled]})
         run.context = prompt.context(run.recalled, self._clock())

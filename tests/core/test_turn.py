@@ -209,6 +209,15 @@ async def test_forgetting_a_memory_stops_the_answer_it_went_into():
     assert "Lyon" not in str(await collect(await turns.events(run.id)))
 
 
+async def test_what_is_forgotten_while_it_is_looked_for_is_not_used():
+    turns, engine, log = make("fine", memory=Memory(ANA, pause=0.05))
+    run = await turns.start("c_1", "Where is Ana?")
+    await asyncio.sleep(0)
+    turns.forget(["m_1"])
+    assert (await end(run))[-1].event == "done"
+    assert "Lyon" not in engine.prompts[0][-1].text + str(log.ends)
+
+
 async def test_who_comes_back_after_a_crash_gets_an_end():
     turns, _, log = make()
     log.ends["t_1"] = {"events": [log_event("failed", 1, {"error": Stopped().body()})]}
