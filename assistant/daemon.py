@@ -113,7 +113,7 @@ class Daemon:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         from assistant.state import State
 
-        paths, settings, services = self._paths, self._settings, self._services
+        paths, services = self._paths, self._services
         memory = await self._open_memory()
         engine, models = await asyncio.to_thread(self._open_engine)
         self._work.push_async_callback(engine.close)
@@ -133,7 +133,7 @@ class Daemon:
             memory.memories,
             port=self._port,
             key_place=memory.key_place,
-            embedder=lambda: memory.embed_model or settings.embedder,
+            vectors=memory,
             children=lambda: [*engine.children(), *memory.children()],
         )
 

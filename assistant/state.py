@@ -14,6 +14,7 @@ import msgspec
 
 from assistant import __version__
 from assistant.config import LIMITS, Paths
+from assistant.errors import AssistantError
 from assistant.types import ChildStatus, MemoryCount, ModelInfo
 from assistant.worker.child import rss_bytes
 
@@ -37,6 +38,14 @@ class Memory(Protocol):
     async def check(self) -> dict[str, Any]: ...
 
 
+class Vectors(Protocol):
+    """The embedder's state."""
+
+    @property
+    def embed_model(self) -> str: ...
+    async def embed(self, texts: Sequence[str], purpose: str = "passage") -> list[list[float]]: ...
+
+
 class State:
     """See `api.services.Status`."""
 
@@ -48,7 +57,7 @@ class State:
         *,
         port: int,
         key_place: str,
-        embedder: Callable[[], str],
+        vectors: Vectors,
         children: Callable[[], Sequence[ChildStatus]],
     ) -> None:
         self._paths = paths
@@ -56,7 +65,7 @@ class State:
         self._memory = memory
         self._port = port
         self._key_place = key_place
-        self._embedder = embedder
+        self._vectors = vectors
         self._children = children
         self._begun = time.monotonic()
 
@@ -72,7 +81,7 @@ class State:
             "queue": {"length": self._engine.queue_length, "limit": LIMITS.queue_length},
             "children": [msgspec.to_builtins(child) for child in self._children()],
             "memory": msgspec.to_builtins(await self._memory.count()),
-            "embedder": self._embedder(),
+            "embedder": self._vectors.embed_model or "not started",
             "key": self._key_place,
         }
 
@@ -83,6 +92,7 @@ class State:
             self._disk(),
             self._key(),
             await self._store(),
+            await self._embedder(),
             await self._model(),
             self._offload(),
         ]
@@ -114,6 +124,13 @@ class State:
         return _check(
             "memory", bool(result.get("ok")), found, "Restore a backup; see the README."
         ) | {"details": result}
+
+    async def _embedder(self) -> dict[str, Any]:
+        try:
+            (vector,) = await self._vectors.embed(["hello"])
+        except AssistantError as exc:
+            return _check("embedder", False, exc.message, exc.hint)
+        return _check("embedder", True, f"{self._vectors.embed_model}, {len(vector)} dimensions")
 
     async def _model(self) -> dict[str, Any]:
         try:

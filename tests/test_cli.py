@@ -197,3 +197,12 @@ def test_a_relative_path_means_the_users_folder(tmp_path, tiny_model):
     refused = run(home, "models", "use", "gone.gguf", cwd=tmp_path, code=1)
     assert "absolute" in refused.stderr
     run(home, "down")
+
+
+def test_doctor_says_when_no_vectors_can_be_had(tmp_path):
+    env = {"NESTOR_MODEL": "fake", "NESTOR_EMBEDDER": f"st:{tmp_path / 'nothing'}"}
+    home = RunningDaemon(tmp_path / "home", env=env)
+    result = run(home, "doctor", code=1)
+    assert "FAIL  embedder" in result.stdout
+    assert str(tmp_path) not in result.stdout
+    run(home, "down")

@@ -193,3 +193,4 @@ def test_doctor_finds_nothing_wrong(daemon):
     result = daemon.cli("doctor")
     assert result.returncode == 0, result.stdout
     assert "FAIL" not in result.stdout
+    assert "384 dimensions" in result.stdout
