@@ -9,10 +9,11 @@ from typing import Any, Literal
 
 import msgspec
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
 Kind = Literal["fact", "preference", "event", "task", "note", "chunk", "summary"]
 Trust = Literal["user", "device", "tool", "file", "web", "model"]
 TurnStatus = Literal["running", "done", "failed", "cancelled"]
+Priority = Literal["interactive", "ambient", "background"]
 Family = Literal["chatml", "llama3", "gemma", "mistral", "phi"]
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -46,11 +47,24 @@ class Part(msgspec.Struct, frozen=True):
     ref: str = ""
 
 
+class ToolCall(msgspec.Struct, frozen=True):
+    """What a model wants a tool to do."""
+
+    id: str
+    name: str
+    arguments: str
+    """A JSON object, as text."""
+
+
 class Message(msgspec.Struct, frozen=True):
     """One message of a prompt, before any chat template."""
 
     role: Role
     parts: tuple[Part, ...]
+    calls: tuple[ToolCall, ...] = ()
+    """Of an assistant's message: the tools it called."""
+    call_id: str = ""
+    """Of a tool's message: the call it answers."""
 
     @classmethod
     def of(cls, role: Role, text: str, ref: str = "") -> Message:
@@ -86,6 +100,37 @@ class Sampling(msgspec.Struct, frozen=True):
     stop: tuple[str, ...] = ()
 
 
+class Tool(msgspec.Struct, frozen=True):
+    """A tool that a model may call."""
+
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] = {}
+    """JSON Schema of its arguments; empty: it takes none."""
+
+
+class Format(msgspec.Struct, frozen=True):
+    """The answer is a JSON value."""
+
+    schema: dict[str, Any] | None = None
+    """JSON Schema of it; None: any JSON object."""
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What a model is asked."""
+
+    messages: tuple[Message, ...]
+    sampling: Sampling = Sampling()
+    chat: str = ""
+    """The conversation whose prompt this continues; empty: none that is kept."""
+    format: Format | None = None
+    """None: free text."""
+    tools: tuple[Tool, ...] = ()
+    tool_choice: Literal["none", "auto", "required"] = "auto"
+    tool: str = ""
+    """With `required`: the one tool that must be called; empty: any."""
+
+
 class Prefilled(msgspec.Struct, frozen=True, tag="prefilled"):
     """The prompt was read."""
 
@@ -103,16 +148,36 @@ class Piece(msgspec.Struct, frozen=True, tag="piece"):
     text: str
 
 
+class Thought(msgspec.Struct, frozen=True, tag="thought"):
+    """The next piece of what a reasoning model thinks before it answers."""
+
+    text: str
+
+
+class ToolPiece(msgspec.Struct, frozen=True, tag="tool_piece"):
+    """The next piece of a tool call: first its id and name, then its arguments as they come."""
+
+    index: int
+    """Which call of this answer, from 0."""
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
 class Finished(msgspec.Struct, frozen=True, tag="finished"):
     """The answer is complete."""
 
-    reason: Literal["stop", "length"]
+    reason: Literal["stop", "length", "tool_calls"]
     tokens_out: int
     prefill_s: float
     decode_s: float
+    drafted: int = 0
+    """Tokens that were guessed ahead, to be checked many at a time."""
+    accepted: int = 0
+    """How many of them the model would have chosen itself, and so did."""
 
 
-Generated = Prefilled | Piece | Finished
+Generated = Prefilled | Piece | Thought | ToolPiece | Finished
 
 
 class ModelInfo(msgspec.Struct, frozen=True):

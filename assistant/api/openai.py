@@ -15,7 +15,8 @@ import time
 from collections.abc import AsyncGenerator
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header
+from fastapi import Request as HttpRequest
 from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
@@ -39,6 +40,7 @@ from assistant.types import (
     Part,
     Piece,
     Prefilled,
+    Request,
     Role,
     Sampling,
     new_id,
@@ -156,7 +158,7 @@ async def read_model(use: Use, model_id: str) -> Response:
 @router.post("/chat/completions")
 async def chat_completions(
     use: Use,
-    request: Request,
+    request: HttpRequest,
     body: ChatRequest,
     x_nestor_memory: Annotated[str | None, Header(max_length=8)] = None,
 ) -> Response:
@@ -170,8 +172,7 @@ async def chat_completions(
         if "\0" in message.text:
             raise InvalidInput("The text holds a NUL character.", "Remove it and send again.")
     items = use.completions.stream(
-        messages,
-        body.sampling(use.completions.sampling()),
+        Request(messages, body.sampling(use.completions.sampling())),
         recall=(x_nestor_memory or "").strip().lower() == "on",
     )
     # The prompt is read before the first byte, so that a refusal still has its status.

@@ -11,7 +11,7 @@ import msgspec
 from assistant.config import LIMITS
 from assistant.core import prompt
 from assistant.core.ports import Engine, Recall
-from assistant.types import Generated, Message, Sampling
+from assistant.types import Generated, Message, Request, Sampling
 
 
 class Completions:
@@ -33,17 +33,18 @@ class Completions:
         return self._engine.info().id
 
     async def stream(
-        self, messages: Sequence[Message], sampling: Sampling, *, recall: bool = False
+        self, request: Request, *, recall: bool = False
     ) -> AsyncGenerator[Generated, None]:
-        """One Prefilled, Pieces, one Finished. Closing it stops the model.
+        """One Prefilled, what is generated, one Finished. Closing it stops the model.
 
         Raises EngineBusy, ModelMissing, ContextOverflow, EngineCrashed, Stopped.
         """
         place = self._engine.reserve()
         try:
             if recall:
-                messages = await self._with_memories(messages)
-            async with contextlib.aclosing(place.stream(messages, sampling)) as items:
+                messages = await self._with_memories(request.messages)
+                request = msgspec.structs.replace(request, messages=tuple(messages))
+            async with contextlib.aclosing(place.stream(request)) as items:
                 async for item in items:
                     yield item
         finally:

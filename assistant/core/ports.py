@@ -9,9 +9,11 @@ from assistant.types import (
     Conversation,
     Event,
     Generated,
-    Message,
     ModelInfo,
+    Prefilled,
+    Priority,
     Recalled,
+    Request,
     Sampling,
     Turn,
     TurnStatus,
@@ -21,10 +23,8 @@ from assistant.types import (
 class Place(Protocol):
     """A place in the model's queue."""
 
-    def stream(
-        self, messages: Sequence[Message], sampling: Sampling
-    ) -> AsyncGenerator[Generated, None]:
-        """One Prefilled, Pieces, one Finished. Closing it stops the model."""
+    def stream(self, request: Request) -> AsyncGenerator[Generated, None]:
+        """One Prefilled, what is generated, one Finished. Closing it stops the model."""
         ...
 
     def release(self) -> None:
@@ -35,8 +35,19 @@ class Place(Protocol):
 class Engine(Protocol):
     """A language model."""
 
-    def reserve(self) -> Place:
-        """A place in the queue, at once. Raises EngineBusy or ModelMissing."""
+    def reserve(self, priority: Priority = "interactive", device: str = "") -> Place:
+        """A place in the queue, at once. Raises EngineBusy or ModelMissing.
+
+        `device` names who asks: no device waits for all of another's requests.
+        """
+        ...
+
+    async def prefill(self, request: Request) -> Prefilled:
+        """Read a prompt ahead, so that one that begins the same is answered sooner.
+
+        The last message stays open: what is asked next may continue it. Gives way to everything
+        else, and ends at once when its chat is asked. Raises as `Place.stream`, and Stopped.
+        """
         ...
 
     def sampling(self) -> Sampling:

@@ -19,7 +19,7 @@ from assistant.core.checks import check_text
 from assistant.core.ports import Engine, Recall, TurnLog
 from assistant.core.run import Run
 from assistant.errors import AssistantError, ContextOverflow, Internal, Stopped, TurnRunning
-from assistant.types import Event, Finished, Piece, Prefilled, Recalled, Turn, new_id
+from assistant.types import Event, Finished, Piece, Prefilled, Recalled, Request, Turn, new_id
 
 log = logging.getLogger(__name__)
 
@@ -161,7 +161,8 @@ class Turns:
         run.receipt.begin(run.recalled, history, run.context)
         messages = prompt.messages(run.conversation.system, history.kept, run.context, run.text)
         sampling = msgspec.structs.replace(self._engine.sampling(), max_tokens=LIMITS.reply_tokens)
-        async with contextlib.aclosing(run.place.stream(messages, sampling)) as items:
+        request = Request(messages, sampling, chat=run.conversation.id)
+        async with contextlib.aclosing(run.place.stream(request)) as items:
             async for item in items:
                 match item:
                     case Prefilled():

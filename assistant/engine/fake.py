@@ -25,6 +25,8 @@ from assistant.types import (
     ModelInfo,
     Piece,
     Prefilled,
+    Priority,
+    Request,
     Sampling,
 )
 
@@ -50,6 +52,8 @@ class FakeEngine:
         self.replies = deque(replies)
         self.word_pause_s = word_pause_s
         self.prompts: deque[tuple[Message, ...]] = deque(maxlen=100)
+        self.requests: deque[tuple[Request, Priority, str]] = deque(maxlen=100)
+        self.prefilled: deque[Request] = deque(maxlen=100)
         self.cancelled = 0
         self._queue = Queue(queue_length, retry_after_s=1.0)
 
@@ -65,25 +69,31 @@ class FakeEngine:
             raise ConfigInvalid("The fake model's script cannot be read.") from exc
         return cls(*told.replies, word_pause_s=told.word_pause_s)
 
-    def reserve(self) -> Place:
+    def reserve(self, priority: Priority = "interactive", device: str = "") -> Place:
         """A place in the queue. Raises EngineBusy if it is full."""
-        return self._queue.place(self)
+        return self._queue.place(self, priority, device)
 
     def sampling(self) -> Sampling:
         """The defaults."""
         return Sampling()
 
+    async def prefill(self, request: Request) -> Prefilled:
+        """Reads, and remembers what it read."""
+        self.prefilled.append(request)
+        counts = _counts(request.messages)
+        return Prefilled(tokens=sum(counts.values()), cached=0, counts=counts)
+
     async def stream(
-        self, messages: Sequence[Message], sampling: Sampling
+        self, request: Request, priority: Priority, device: str
     ) -> AsyncGenerator[Generated, None]:
         """Tokens are words here."""
-        self.prompts.append(tuple(messages))
+        messages, sampling = request.messages, request.sampling
+        self.prompts.append(messages)
+        self.requests.append((request, priority, device))
         reply = self.replies.popleft() if self.replies else messages[-1].parts[-1].text
         if isinstance(reply, AssistantError):
             raise reply
-        counts: dict[str, int] = {}
-        for part in (part for message in messages for part in message.parts):
-            counts[part.ref] = counts.get(part.ref, 0) + len(part.text.split())
+        counts = _counts(messages)
         yield Prefilled(tokens=sum(counts.values()), cached=0, counts=counts)
         room = sampling.max_tokens
         words = _WORD.findall(reply)
@@ -123,3 +133,10 @@ class FakeEngine:
 
     async def close(self) -> None:
         """Nothing to end."""
+
+
+def _counts(messages: Sequence[Message]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for part in (part for message in messages for part in message.parts):
+        counts[part.ref] = counts.get(part.ref, 0) + len(part.text.split())
+    return counts

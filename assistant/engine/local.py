@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,15 @@ from assistant.errors import (
     ModelNotFound,
     Stopped,
 )
-from assistant.types import ChildStatus, Generated, Message, ModelInfo, Sampling
+from assistant.types import (
+    ChildStatus,
+    Generated,
+    ModelInfo,
+    Prefilled,
+    Priority,
+    Request,
+    Sampling,
+)
 from assistant.worker import Child
 
 log = logging.getLogger(__name__)
@@ -57,25 +65,30 @@ class LocalEngine:
 
     # --- what core sees ------------------------------------------------------------------
 
-    def reserve(self) -> Place:
+    def reserve(self, priority: Priority = "interactive", device: str = "") -> Place:
         """A place in the queue. Raises EngineBusy if it is full, ModelMissing if there is no file."""
         self._require()
-        return self._queue.place(self)
+        return self._queue.place(self, priority, device)
 
     def sampling(self) -> Sampling:
         """What the catalogue recommends for this model."""
         entry = self._entry()
         return entry.sampling if entry else Sampling()
 
+    async def prefill(self, request: Request) -> Prefilled:
+        """Read a prompt ahead. Raises as `stream`."""
+        await self.warm()
+        return Prefilled(0, 0)
+
     async def stream(
-        self, messages: Sequence[Message], sampling: Sampling
+        self, request: Request, priority: Priority, device: str
     ) -> AsyncGenerator[Generated, None]:
         """See Place.stream. Raises EngineCrashed if the child dies, EngineUnloadable, ContextOverflow."""
         try:
             await self._child.ready()
             spec = GenerateSpec(
-                segments=templates.render(self._info.family, messages),
-                sampling=sampling,
+                segments=templates.render(self._info.family, request.messages),
+                sampling=request.sampling,
             )
             items = self._child.stream("generate", msgspec.to_builtins(spec))
             async with contextlib.aclosing(items):

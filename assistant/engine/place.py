@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from assistant.errors import EngineBusy
-from assistant.types import Generated, Message, Sampling
+from assistant.types import Generated, Priority, Request
 
 
 class Answering(Protocol):
     """What a place leads to."""
 
     def stream(
-        self, messages: Sequence[Message], sampling: Sampling
+        self, request: Request, priority: Priority, device: str
     ) -> AsyncGenerator[Generated, None]:
-        """One Prefilled, Pieces, one Finished."""
+        """One Prefilled, what is generated, one Finished."""
         ...
 
 
@@ -27,26 +27,28 @@ class Queue:
         self._retry_after_s = retry_after_s
         self.taken = 0
 
-    def place(self, engine: Answering) -> Place:
+    def place(
+        self, engine: Answering, priority: Priority = "interactive", device: str = ""
+    ) -> Place:
         """A place. Raises EngineBusy with the seconds after which to try again."""
         if self.taken >= self._length:
             raise EngineBusy(retry_after_s=self._retry_after_s)
         self.taken += 1
-        return Place(self, engine)
+        return Place(self, engine, priority, device)
 
 
 class Place:
     """See the module."""
 
-    def __init__(self, queue: Queue, engine: Answering) -> None:
+    def __init__(self, queue: Queue, engine: Answering, priority: Priority, device: str) -> None:
         self._queue: Queue | None = queue
         self._engine = engine
+        self._priority: Priority = priority
+        self._device = device
 
-    def stream(
-        self, messages: Sequence[Message], sampling: Sampling
-    ) -> AsyncGenerator[Generated, None]:
-        """The answer to `messages`. Closing the generator stops the model."""
-        return self._engine.stream(messages, sampling)
+    def stream(self, request: Request) -> AsyncGenerator[Generated, None]:
+        """The answer. Closing the generator stops the model."""
+        return self._engine.stream(request, self._priority, self._device)
 
     def release(self) -> None:
         """Leave the queue. Harmless when done twice."""

@@ -56,13 +56,24 @@ def choose(architecture: str, marked: Sequence[str], chosen: str = "") -> str:
     raise FamilyUnknown(f"No chat template is known for the architecture {architecture!r}.")
 
 
-def render(family: str, messages: Sequence[Message]) -> tuple[Segment, ...]:
-    """The prompt for the next answer. What stays the same in `messages` stays the same here."""
+def render(
+    family: str, messages: Sequence[Message], *, unfinished: bool = False
+) -> tuple[Segment, ...]:
+    """The prompt for the next answer. What stays the same in `messages` stays the same here.
+
+    `unfinished`: up to the last part of the last message, which more text may follow.
+    """
     try:
         template = _TEMPLATES[family]
     except KeyError:
         raise FamilyUnknown(f"There is no chat template named {family!r}.") from None
-    return tuple(template(messages))
+    segments = tuple(template(messages))
+    return _without_end(segments) if unfinished else segments
+
+
+def _without_end(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
+    last = max((at for at, segment in enumerate(segments) if not segment.special), default=-1)
+    return segments[: last + 1]
 
 
 class _Framed(msgspec.Struct, frozen=True):

@@ -25,7 +25,7 @@ from assistant.errors import (
     ModelNotFound,
     Stopped,
 )
-from assistant.types import Finished, Message, Part, Piece, Prefilled, Sampling
+from assistant.types import Finished, Message, Part, Piece, Prefilled, Request, Sampling
 from assistant.worker import Child
 from assistant.worker.supervisor import Timing
 
@@ -58,7 +58,7 @@ async def make(tmp_path, tiny_model, monkeypatch):
 async def ask(engine, text, sampling=GREEDY, before=()):
     place = engine.reserve()
     try:
-        stream = place.stream((*before, Message.of("user", text, "question")), sampling)
+        stream = place.stream(Request((*before, Message.of("user", text, "question")), sampling))
         async with contextlib.aclosing(stream) as items:
             return [item async for item in items]
     finally:
@@ -172,7 +172,9 @@ async def test_leaving_during_prefill_frees_the_model(make):
 async def test_leaving_during_generation_frees_the_model(make):
     engine = make()
     place = engine.reserve()
-    stream = place.stream((Message.of("user", "Write a long story."),), Sampling(temperature=1.0))
+    stream = place.stream(
+        Request((Message.of("user", "Write a long story."),), Sampling(temperature=1.0))
+    )
     async with contextlib.aclosing(stream) as items:
         async for item in items:
             if isinstance(item, Piece):
@@ -203,7 +205,9 @@ async def test_a_crash_in_mid_stream(make):
     place = engine.reserve()
     seen = []
     with pytest.raises(EngineCrashed):
-        async for item in place.stream((Message.of("user", "Story!"),), Sampling(temperature=1)):
+        async for item in place.stream(
+            Request((Message.of("user", "Story!"),), Sampling(temperature=1))
+        ):
             seen.append(item)
             if len(seen) == 3:
                 os.kill(engine.children()[0].pid, signal.SIGSEGV)
@@ -333,7 +337,7 @@ async def test_parts_keep_their_counts_apart(make):
     engine = make()
     place = engine.reserve()
     message = Message("user", (Part("[Note: tea]\n", "m_1"), Part("What do I drink?", "question")))
-    async with contextlib.aclosing(place.stream((message,), GREEDY)) as items:
+    async with contextlib.aclosing(place.stream(Request((message,), GREEDY))) as items:
         first = await anext(items)
     place.release()
     assert first.counts["m_1"] >= 4
