@@ -196,11 +196,17 @@ def ask(text: tuple[str, ...], again: bool, no_memory: bool, verbose: bool, as_j
 def chat(again: bool, verbose: bool, as_json: bool) -> None:
     """Talk. An empty line or Ctrl-D ends it."""
     import json
+    from functools import partial
+
+    from assistant.clients import keystrokes
 
     with daemon() as client:
         conversation = _latest(client) if again else client.post("/api/v1/conversations", {})["id"]
         path = f"/api/v1/conversations/{conversation}/turns"
-        while text := _prompt(quiet=as_json):
+        client.warm(conversation)
+        # What is typed goes ahead at each pause, so that the answer comes sooner.
+        sent_ahead = partial(client.warm, conversation)
+        while text := keystrokes.line("" if as_json else "> ", sent_ahead):
             try:
                 if as_json:
                     answer = _answer(conversation, list(client.stream(path, {"text": text})))
@@ -380,15 +386,6 @@ def _answer(conversation: str, events: list[Any]) -> dict[str, Any]:
         "recalled": by_name["recalled"]["items"],
         "receipt": by_name["receipt"],
     }
-
-
-def _prompt(*, quiet: bool) -> str:
-    with contextlib.suppress(ImportError):
-        import readline  # noqa: F401 - line editing for input()
-    try:
-        return input("" if quiet else "> ").strip()
-    except (EOFError, KeyboardInterrupt):
-        return ""
 
 
 def _choose(client: Any, query: str) -> tuple[str, ...]:

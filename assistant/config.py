@@ -47,6 +47,12 @@ class Limits(msgspec.Struct, frozen=True):
     """Memories in one transaction of an import."""
     completion_messages: int = 512
     """Messages in one chat completion."""
+    tools: int = 128
+    """Tools in one chat completion, and calls in one of its messages."""
+    schema_chars: int = 65_536
+    """One JSON Schema; compiling this much takes up to 0.4 s."""
+    answer_calls: int = 16
+    """Tool calls in one answer."""
     embed_inputs: int = 256
     """Texts in one embeddings request."""
     stop_strings: int = 8
@@ -62,9 +68,19 @@ class Limits(msgspec.Struct, frozen=True):
     recalled_chars: int = 1_200
     """Of one memory, in front of a question; the receipt says when it had more."""
     reply_tokens: int = 1_024
-    """The answer of a turn."""
-    queue_length: int = 16
-    """Requests waiting for the model; one more is refused with 429."""
+    """The answer of a turn; at most a quarter of the context."""
+    summary_tokens: int = 384
+    """The summary that stands for a conversation's older turns."""
+    drafts: int = 8
+    """Drafts kept at once for `warm`; the oldest gives way."""
+    draft_s: int = 120
+    """Seconds that a draft is kept, and the block of memories that was made for it."""
+    queue_length: int = 32
+    """Requests that the model works on or that wait for it; one more is refused with 429."""
+    device_queue_length: int = 24
+    """How many of them one device may have, so that another always finds room."""
+    kv_disk_bytes: int = 2 << 30
+    """What idle chats may take on disk so that their prompts need not be read again."""
     finished_turns: int = 64
     """Finished turns whose events stay in memory for a resume; older ones come from disk."""
     frame_bytes: int = 64 << 20
@@ -91,8 +107,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Tokens of context. 0: the catalogue's choice, within what the model was trained on."""
     threads: Count = 0
     """Threads of the model. 0: physical cores minus one, at least one; all of two."""
+    lookup: Literal["on", "off"] = "on"
+    """Whether answers may be guessed ahead from the prompt, to be checked many words at a time."""
     gpu_layers: Annotated[int, msgspec.Meta(ge=-1)] = -1
     """Layers on the GPU. -1: as many as fit."""
+    yield_vram: bool = True
+    """Whether the model leaves the GPU when another program needs its memory; it returns on demand."""
     embedder: str = "e5"
     """`e5` (built in, multilingual) or `st:<folder or hub model>` for sentence-transformers."""
     key_store: Literal["auto", "keyring", "file"] = "auto"
@@ -141,6 +161,11 @@ class Paths(msgspec.Struct, frozen=True):
     def log(self) -> Path:
         """The daemon's log, rotated."""
         return self.state / "daemon.log"
+
+    @property
+    def chats(self) -> Path:
+        """KV states of idle chats, encrypted; may be lost."""
+        return self.cache / "chats"
 
     @property
     def engine_memory(self) -> Path:

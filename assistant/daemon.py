@@ -19,7 +19,11 @@ from assistant.api.app import create_app
 from assistant.api.auth import Auth
 from assistant.api.services import Services
 from assistant.config import LIMITS, Paths, Settings, owner_token
+from assistant.core.chats import Chats
+from assistant.core.compaction import Compactor
 from assistant.core.completion import Completions
+from assistant.core.drafts import Drafts
+from assistant.core.forgetting import Forgetting
 from assistant.core.prompt import SYSTEM
 from assistant.core.turn import Turns
 from assistant.errors import AssistantError, Internal, PortTaken
@@ -115,12 +119,10 @@ class Daemon:
 
         paths, services = self._paths, self._services
         memory = await self._open_memory()
-        engine, models = await asyncio.to_thread(self._open_engine)
+        engine, models = await asyncio.to_thread(self._open_engine, memory.key.secret)
         self._work.push_async_callback(engine.close)
         self._work.push_async_callback(models.close)
-        turns = Turns(engine, memory.memories, memory.conversations)
-        self._work.push_async_callback(turns.close)
-        services.turns = turns
+        self._assemble(engine, memory)
         services.completions = Completions(engine, memory.memories)
         services.memories = memory.memories
         services.conversations = memory.conversations
@@ -137,6 +139,20 @@ class Daemon:
             children=lambda: [*engine.children(), *memory.children()],
         )
 
+    def _assemble(self, engine: Any, memory: Any) -> None:
+        """What core does, each part built once."""
+        services, turn_log = self._services, memory.conversations
+        chats = Chats(engine, turn_log)
+        drafts = Drafts(engine, memory.memories, chats, SYSTEM)
+        compactor = Compactor(engine, chats, turn_log)
+        drafts.on_opened = compactor.consider
+        turns = Turns(engine, memory.memories, turn_log, chats, drafts, compactor)
+        for part in (compactor, drafts, turns):
+            self._work.push_async_callback(part.close)
+        services.turns, services.drafts = turns, drafts
+        services.forgetting = Forgetting(engine, turns, drafts, compactor)
+        memory.memories.on_forgotten = services.forgetting.memories
+
     async def _open_memory(self) -> Any:
         open_memory = await asyncio.to_thread(_import_memory)
         memory = await open_memory(self._paths, self._settings)
@@ -144,12 +160,14 @@ class Daemon:
         await memory.conversations.interrupted()
         return memory
 
-    def _open_engine(self) -> tuple[Any, Any]:
+    def _open_engine(self, secret: bytes) -> tuple[Any, Any]:
         from assistant.engine.catalogue import Catalogue
         from assistant.engine.fake import FakeEngine
         from assistant.engine.fallback import Remembered
+        from assistant.engine.loader import Loader
         from assistant.engine.local import LocalEngine
         from assistant.engine.models import Models
+        from assistant.engine.states import state_key
         from assistant.worker import Child
 
         catalogue = Catalogue(self._paths.models)
@@ -160,7 +178,10 @@ class Daemon:
                 "engine", "assistant.engine.service", idle_unload_s=self._settings.idle_unload_s
             )
             remembered = Remembered(self._paths.engine_memory)
-            engine = LocalEngine(child, catalogue, self._settings, remembered)
+            loader = Loader(
+                child, catalogue, self._settings, remembered, self._paths.chats, state_key(secret)
+            )
+            engine = LocalEngine(child, catalogue, self._settings, loader)
         return engine, Models(catalogue, engine, self._paths)
 
 

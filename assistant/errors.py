@@ -9,6 +9,7 @@
         HeadersTooLarge            all headers together are over their limit
         UnsupportedMedia           the Content-Type is not one we read
         UnsupportedParameter       a known parameter with a value we cannot honour
+          SchemaUnsupported          a JSON Schema that no grammar can be made of
         ContextOverflow            the prompt does not fit into the model's context
       Refused                    who asks may not
         Unauthorized               no token, or not one of ours
@@ -146,6 +147,14 @@ class UnsupportedParameter(InvalidInput):
     status = 400
     default = "A parameter has a value this version cannot honour."
     advice = "Leave the parameter out."
+
+
+class SchemaUnsupported(UnsupportedParameter):
+    """A JSON Schema that no grammar can be made of. The message names the keyword."""
+
+    code = "schema_unsupported"
+    default = "The JSON Schema cannot be used."
+    advice = "Leave that keyword out, or check it after the answer."
 
 
 class ContextOverflow(InvalidInput):
@@ -363,6 +372,14 @@ class ModelInvalid(EngineError):
     status = 422
     default = "The model file is damaged or is not a GGUF file."
     advice = "Fetch it again: `nestor models rm <id>`, then `nestor models pull <id>`."
+
+
+class ModelSetAside(EngineError):
+    """The model crashed again and again; it is not started any more."""
+
+    code = "model_set_aside"
+    default = "The model crashed several times in a row and was set aside."
+    advice = "`nestor models use` with another model, or with this one to try again."
 
 
 class Stopped(EngineError):

@@ -28,6 +28,7 @@ class Engine(Protocol):
     def queue_length(self) -> int: ...
     def info(self) -> ModelInfo: ...
     def children(self) -> list[ChildStatus]: ...
+    def report(self) -> dict[str, Any]: ...
     async def warm(self) -> None: ...
 
 
@@ -78,6 +79,7 @@ class State:
             "uptime_s": round(time.monotonic() - self._begun, 1),
             "rss_bytes": rss_bytes(),
             "model": msgspec.to_builtins(self._engine.info()),
+            "engine": self._engine.report(),
             "queue": {"length": self._engine.queue_length, "limit": LIMITS.queue_length},
             "children": [msgspec.to_builtins(child) for child in self._children()],
             "memory": msgspec.to_builtins(await self._memory.count()),
@@ -146,11 +148,12 @@ class State:
         info = self._engine.info()
         if info.state != "ready":
             return _check("gpu", True, "Known once the model is loaded.")
+        found = "The model runs on the CPU."
         if info.gpu_layers:
-            found = f"{info.gpu_layers} of {info.layers} layers on {info.device}"
-        else:
-            found = info.problem or "This build of llama-cpp-python runs on the CPU only."
-        return _check("gpu", not info.problem, found, "`make run` looks for a GPU again.")
+            found = f"{info.gpu_layers} of {info.layers} layers on {info.device}, "
+            found += f"about {info.vram_bytes / 1e9:.1f} GB of its memory."
+        said = " ".join(part for part in (found, info.problem, info.offload) if part)
+        return _check("gpu", not info.problem, said, "`make run` looks for a GPU again.")
 
 
 def _check(name: str, ok: bool, found: str, hint: str = "") -> dict[str, Any]:

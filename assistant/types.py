@@ -129,6 +129,8 @@ class Request(msgspec.Struct, frozen=True):
     tool_choice: Literal["none", "auto", "required"] = "auto"
     tool: str = ""
     """With `required`: the one tool that must be called; empty: any."""
+    parallel: bool = True
+    """Whether one answer may call more than one tool."""
 
 
 class Prefilled(msgspec.Struct, frozen=True, tag="prefilled"):
@@ -191,6 +193,10 @@ class ModelInfo(msgspec.Struct, frozen=True):
     layers: int = 0
     gpu_layers: int = 0
     device: str = "cpu"
+    vram_bytes: int = 0
+    """Expected on the GPUs."""
+    offload: str = ""
+    """Why a GPU is not used, or not for everything; empty if there is nothing to say."""
     safe_mode: str = ""
     """The fallback settings this machine needs; empty for the defaults."""
     problem: str = ""

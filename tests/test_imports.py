@@ -36,6 +36,7 @@ MAY: dict[str, set[str]] = {
 # Package → the files or folders that may import it.
 HOMES: dict[str, tuple[str, ...]] = {
     "llama_cpp": ("engine/llama.py",),
+    "llguidance": ("engine/grammar.py",),
     "sentence_transformers": ("memory/embed.py",),
     "torch": ("memory/embed.py",),
     "transformers": ("memory/embed.py",),
@@ -51,7 +52,7 @@ HOMES: dict[str, tuple[str, ...]] = {
 }
 
 # What the daemon's process must never load: a crash in native code costs a child, not the daemon.
-NATIVE = {"llama_cpp", "sentence_transformers", "torch", "transformers"}
+NATIVE = {"llama_cpp", "llguidance", "sentence_transformers", "torch", "transformers"}
 
 
 def part_of(module: str) -> str:

@@ -9,7 +9,7 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp
 
 from assistant import __version__
-from assistant.api import conversations, faults, health, memories, models, openai, turns
+from assistant.api import conversations, faults, health, memories, models, openai, turns, warm
 from assistant.api.auth import Auth
 from assistant.api.guard import Guard
 from assistant.api.services import Services
@@ -27,6 +27,7 @@ ROUTERS = (
     health.router,
     conversations.router,
     turns.router,
+    warm.router,
     memories.router,
     models.router,
     openai.router,

@@ -65,8 +65,8 @@ async def delete(use: Use, conversation_id: str) -> Response:
     """Delete a conversation and all its turns, for good."""
     if use.turns.running(conversation_id):
         raise TurnRunning
-    await use.conversations.delete(conversation_id)
-    use.turns.forget()
+    turns = await use.conversations.delete(conversation_id)
+    await use.forgetting.conversation(conversation_id, turns)
     return reply({"deleted": conversation_id})
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from assistant.api.auth import Auth
+from assistant.api.auth import DEVICE, Auth
 from assistant.api.disconnect import ClientLeft
 from assistant.api.replies import error_reply
 from assistant.api.services import Services
@@ -87,7 +87,7 @@ class Guard:
         self._check_host(headers)
         if (scope["method"], scope["path"]) in OPEN:
             return receive
-        self._auth.authenticate(headers)
+        scope[DEVICE] = self._auth.authenticate(headers)
         if scope["method"] in _BODY_METHODS:
             receive = await _strict_body(scope, receive)
         await self._services.wait()

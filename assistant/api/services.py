@@ -7,6 +7,8 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Protocol
 
 from assistant.core.completion import Completions
+from assistant.core.drafts import Drafts
+from assistant.core.forgetting import Forgetting
 from assistant.core.ports import Recall
 from assistant.core.turn import Turns
 from assistant.errors import AssistantError
@@ -56,7 +58,7 @@ class Conversations(Protocol):
         self, *, cursor: str | None, limit: int
     ) -> tuple[list[Conversation], str | None]: ...
     async def update(self, conversation_id: str, *, title: str) -> Conversation: ...
-    async def delete(self, conversation_id: str) -> None: ...
+    async def delete(self, conversation_id: str) -> Sequence[str]: ...
     async def turns(self, conversation_id: str) -> Sequence[Turn]: ...
     async def turn(self, turn_id: str) -> Turn: ...
 
@@ -90,6 +92,8 @@ class Services:
     """Filled in by the daemon, then `open`ed; or `fail`ed, and every route says why."""
 
     turns: Turns
+    drafts: Drafts
+    forgetting: Forgetting
     completions: Completions
     memories: Memories
     conversations: Conversations

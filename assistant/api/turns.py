@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from assistant.api.conversations import shown_turn
-from assistant.api.deps import Use
+from assistant.api.deps import Device, Use
 from assistant.api.replies import event_stream, reply
 from assistant.config import LIMITS
 from assistant.errors import InvalidInput
@@ -18,20 +18,30 @@ router = APIRouter(prefix="/api/v1", tags=["turns"])
 
 
 class Question(BaseModel):
-    """What to ask. `memory` false leaves memories out of the prompt."""
+    """What to ask. `memory` false leaves memories out of the prompt.
+
+    `overflow`: where older turns no longer fit, go on without them (the receipt names them) or refuse.
+    """
 
     text: str = Field(max_length=LIMITS.turn_chars)
     memory: bool = True
+    overflow: Literal["truncate", "error"] = "truncate"
 
 
 @router.post("/conversations/{conversation_id}/turns")
-async def ask(use: Use, conversation_id: str, body: Question) -> Response:
+async def ask(use: Use, device: Device, conversation_id: str, body: Question) -> Response:
     """Ask, and get the turn's events as they come (`text/event-stream`).
 
     The answer goes on when the connection is lost: come back with GET turns/{id}/events, or
     end it with DELETE turns/{id}.
     """
-    run = await use.turns.start(conversation_id, body.text, recall=body.memory)
+    run = await use.turns.start(
+        conversation_id,
+        body.text,
+        recall=body.memory,
+        whole=body.overflow == "error",
+        device=device,
+    )
     return event_stream(run.log.follow())
 
 

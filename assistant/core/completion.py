@@ -33,13 +33,14 @@ class Completions:
         return self._engine.info().id
 
     async def stream(
-        self, request: Request, *, recall: bool = False
+        self, request: Request, *, recall: bool = False, device: str = ""
     ) -> AsyncGenerator[Generated, None]:
         """One Prefilled, what is generated, one Finished. Closing it stops the model.
 
+        `device` is who asks. Nothing is left out of a prompt: one that does not fit is refused.
         Raises EngineBusy, ModelMissing, ContextOverflow, EngineCrashed, Stopped.
         """
-        place = self._engine.reserve()
+        place = self._engine.reserve("interactive", device)
         try:
             if recall:
                 messages = await self._with_memories(request.messages)

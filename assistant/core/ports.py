@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from typing import Any, Protocol
 
 from assistant.types import (
@@ -50,6 +50,13 @@ class Engine(Protocol):
         """
         ...
 
+    async def forget(self, refs: Collection[str]) -> None:
+        """Drop what was read of prompts of these chats, or with parts of these refs.
+
+        None of it is left, in memory or on disk, when this returns.
+        """
+        ...
+
     def sampling(self) -> Sampling:
         """How this model is best sampled."""
         ...
@@ -80,14 +87,48 @@ class Recall(Protocol):
         ...
 
 
+class Summary(Protocol):
+    """What a model wrote to stand for a conversation's older turns."""
+
+    @property
+    def upto(self) -> str:
+        """The last turn it stands for; it stands for all before it too."""
+        ...
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def tokens(self) -> int: ...
+
+
 class TurnLog(Protocol):
     """Where conversations are kept. What returns is durable."""
 
     async def get(self, conversation_id: str) -> Conversation: ...
     async def update(self, conversation_id: str, *, title: str) -> Conversation: ...
-    async def turns(self, conversation_id: str) -> list[Turn]: ...
     async def turn(self, turn_id: str) -> Turn: ...
     async def turn_events(self, turn_id: str) -> list[Event]: ...
+
+    async def history(self, conversation_id: str) -> tuple[list[Turn], Summary | None]:
+        """Its ended turns, oldest first, without receipts, and its summary; both of one moment."""
+        ...
+
+    async def add_summary(
+        self,
+        conversation_id: str,
+        covered: Sequence[Turn],
+        *,
+        after: str,
+        text: str,
+        tokens: int,
+        model: str,
+    ) -> bool:
+        """Store a summary of these turns and of the summary `upto` turn `after`, if that is not empty.
+
+        False, and nothing is stored, if any of what was summarised has changed since it was read.
+        """
+        ...
 
     async def start_turn(
         self, conversation_id: str, turn_id: str, text: str, model: str

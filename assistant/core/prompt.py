@@ -1,7 +1,8 @@
 """Pure: from a conversation, recalled memories and a question to the messages of a prompt.
 
 The prompt only ever grows: the system part is frozen with the conversation, and what was recalled
-for a question stays before that question as history. So the model's cache is reused in full.
+for a question stays before that question as history. So the model's cache is reused in full. Only
+where a summary takes the place of older turns does a prompt begin anew.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from datetime import datetime
 import msgspec
 
 from assistant.config import LIMITS
+from assistant.core.ports import Summary
 from assistant.types import Message, Part, Recalled, Turn
 
 # Worded by trial on the smallest model we ship (0.5B): it reads a note as the user's own words, and
@@ -41,11 +43,32 @@ class Context(msgspec.Struct, frozen=True):
         return "".join(part.text for part in self.parts)
 
 
-class History(msgspec.Struct, frozen=True):
-    """The earlier turns that fit."""
+class Opening(msgspec.Struct, frozen=True):
+    """What every prompt of a conversation begins with, and nothing pushes out."""
 
-    kept: tuple[Turn, ...]
-    dropped: tuple[Turn, ...]
+    system: str
+    pinned: str = ""
+    """Facts that are always there."""
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """As parts of the system message."""
+        pinned = (Part(f"\n\n{self.pinned}", "pinned"),) if self.pinned else ()
+        return (Part(self.system, "system"), *pinned)
+
+
+class History(msgspec.Struct, frozen=True):
+    """What is left of the earlier turns."""
+
+    kept: tuple[Turn, ...] = ()
+    """As they were said."""
+    dropped: tuple[Turn, ...] = ()
+    """Not in the prompt at all: there is no room."""
+    summary: Summary | None = None
+    summarised: tuple[Turn, ...] = ()
+    """What the summary stands for."""
+    unanswered: tuple[Turn, ...] = ()
+    """Questions that got no answer; never repeated."""
 
 
 def context(recalled: Sequence[Recalled], moment: datetime) -> Context:
@@ -54,7 +77,7 @@ def context(recalled: Sequence[Recalled], moment: datetime) -> Context:
     parts = [Part(f"[Now: {now}]\n", "context")]
     truncated = []
     for memory in sorted(recalled, key=lambda m: m.said_at):
-        line = " ".join(memory.text.split())
+        line = one_line(memory.text)
         if len(line) > LIMITS.recalled_chars:
             line = line[: LIMITS.recalled_chars] + " …"
             truncated.append(memory.id)
@@ -64,34 +87,55 @@ def context(recalled: Sequence[Recalled], moment: datetime) -> Context:
 
 
 def messages(
-    system: str, history: Sequence[Turn], block: Context | None, text: str
+    opening: Opening, history: History, block: Context | None, text: str, ref: str = "question"
 ) -> tuple[Message, ...]:
-    """The prompt: system, earlier turns, then the block and the question in one user message."""
-    out = [Message.of("system", system, "system")]
-    for turn in history:
+    """The prompt: opening, summary, earlier turns, then the block and the question.
+
+    The summary is a marked line of the first user message: text of a model, no instruction of ours.
+    """
+    out = [Message("system", opening.parts)]
+    lead = _summary(history.summary)
+    for turn in history.kept:
         lines = tuple(Part(line, turn.id) for line in turn.context.splitlines(keepends=True))
-        out.append(Message("user", (*lines, Part(turn.text, turn.id))))
+        out.append(Message("user", (*lead, *lines, Part(turn.text, turn.id))))
         out.append(Message.of("assistant", turn.reply, turn.id))
+        lead = ()
     parts = block.parts if block else ()
-    out.append(Message("user", (*parts, Part(text, "question"))))
+    out.append(Message("user", (*lead, *parts, Part(text, ref))))
     return tuple(out)
 
 
-def fit(turns: Sequence[Turn], budget: int) -> History:
-    """Which earlier turns stay, within `budget` tokens.
+def fit(turns: Sequence[Turn], budget: int, summary: Summary | None = None) -> History:
+    """Which earlier turns stay, within `budget` tokens; the summary before all others.
 
     Turns leave in blocks, down to half the budget, so that most turns keep their prefix; with the
     same budget, what left once stays out, since the same counts are replayed every time.
     """
-    usable = [turn for turn in turns if turn.reply]
+    if summary is not None and summary.tokens > budget:
+        summary, budget = None, 0
+    whole = everything(turns, summary)
+    room = budget - (summary.tokens if summary else 0)
     first, held = 0, 0
-    for at, turn in enumerate(usable):
+    for at, turn in enumerate(whole.kept):
         held += turn.tokens
-        if held > budget:
-            while first <= at and held > budget // 2:
-                held -= usable[first].tokens
+        if held > room:
+            while first <= at and held > room // 2:
+                held -= whole.kept[first].tokens
                 first += 1
-    return History(tuple(usable[first:]), tuple(usable[:first]))
+    return msgspec.structs.replace(whole, kept=whole.kept[first:], dropped=whole.kept[:first])
+
+
+def everything(turns: Sequence[Turn], summary: Summary | None = None) -> History:
+    """All that was said, whether it fits or not."""
+    usable = tuple(turn for turn in turns if turn.reply)
+    ids = [turn.id for turn in usable]
+    covered = ids.index(summary.upto) + 1 if summary and summary.upto in ids else 0
+    return History(
+        kept=usable[covered:],
+        summary=summary if covered else None,
+        summarised=usable[:covered],
+        unanswered=tuple(turn for turn in turns if not turn.reply),
+    )
 
 
 def query(text: str) -> str:
@@ -100,14 +144,20 @@ def query(text: str) -> str:
     return text if len(text) <= LIMITS.query_chars else f"{text[:half]}\n{text[1 - half :]}"
 
 
-def estimate(text: str) -> int:
-    """Tokens of a text nobody has counted yet; rather too many."""
-    return len(text.encode()) // 3 + 8
+def one_line(text: str) -> str:
+    """A text that cannot open a line of its own."""
+    return " ".join(text.split())
+
+
+def _summary(summary: Summary | None) -> tuple[Part, ...]:
+    if summary is None:
+        return ()
+    return (Part(f"[Earlier in this conversation: {one_line(summary.text)}]\n", "summary"),)
 
 
 def _origin(memory: Recalled) -> str:
     day = _day(datetime.fromisoformat(memory.said_at))
-    return f"{day}, {' '.join(memory.speaker.split())} said" if memory.speaker else day
+    return f"{day}, {one_line(memory.speaker)} said" if memory.speaker else day
 
 
 def _day(moment: datetime) -> str:

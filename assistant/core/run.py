@@ -7,9 +7,11 @@ from collections.abc import Collection, Iterable
 
 import msgspec
 
+from assistant.core.budget import estimate
+from assistant.core.drafts import Draft
 from assistant.core.events import EventLog
 from assistant.core.ports import Place
-from assistant.core.prompt import Context, estimate
+from assistant.core.prompt import Context, History
 from assistant.core.receipt import Receipt
 from assistant.errors import AssistantError, Internal, Stopped
 from assistant.types import Conversation, Event, Part, Recalled, Turn, TurnStatus
@@ -20,12 +22,17 @@ FORGOTTEN = "[forgotten]"
 class Run:
     """See the module. `task` answers it to the end and is never cancelled; `stop` ends the work in it."""
 
-    def __init__(self, turn: Turn, conversation: Conversation, place: Place, recall: bool) -> None:
+    def __init__(
+        self, turn: Turn, conversation: Conversation, place: Place, *, recall: bool, whole: bool
+    ) -> None:
         self.id = turn.id
         self.text = turn.text
         self.conversation = conversation
         self.place = place
         self.recall = recall
+        self.whole = whole
+        """Answer with all earlier turns or not at all."""
+        self.draft: Draft | None = None
         self.log = EventLog()
         self.receipt = Receipt()
         self.context = Context(())
@@ -36,7 +43,8 @@ class Run:
         self.task: asyncio.Task[None] | None = None
         self.work: asyncio.Future[None] | None = None
         self.gone: set[str] = set()
-        """Memories in this prompt that were forgotten meanwhile."""
+        """Memories and turns in this prompt that were forgotten or redacted meanwhile."""
+        self._earlier: frozenset[str] = frozenset()
         self._forgotten: set[str] = set()
         self._stopped: Stopped | None = None
 
@@ -72,16 +80,28 @@ class Run:
         """Tokens this turn adds; an answer that was cut off was never counted, so it is estimated."""
         return self.tokens if whole else self.tokens + estimate(self.reply)
 
-    def forget(self, memory_ids: Collection[str]) -> None:
-        """Stop if one of these memories went into the prompt: the answer may quote it."""
+    def read(self, history: History) -> None:
+        """These turns, or their summary, go into the prompt."""
+        self._earlier = frozenset(turn.id for turn in (*history.kept, *history.summarised))
+
+    def forget(self, memory_ids: Collection[str], turn_ids: Collection[str] = ()) -> bool:
+        """Stop if one of these went into the prompt, since the answer may quote it; whether it did."""
         self._forgotten |= set(memory_ids)
-        if used := {memory.id for memory in self.recalled} & set(memory_ids):
+        used = {memory.id for memory in self.recalled} & set(memory_ids)
+        used |= self._earlier & set(turn_ids)
+        if used:
             self.gone |= used
             self.stop("A memory that this answer used was forgotten.")
+        return bool(used)
 
     def found(self, recalled: Iterable[Recalled]) -> None:
         """Take what was recalled, less what was forgotten while it was looked for."""
         self.recalled = [memory for memory in recalled if memory.id not in self._forgotten]
+
+    def lighten(self) -> None:
+        """It has ended: keep its events alone, for many such runs stay in memory."""
+        self.receipt, self.context, self.recalled = Receipt(), Context(()), []
+        self.pieces, self.draft, self.work = [], None, None
 
     def redact(self) -> Logged:
         """What may be logged: nothing of what was forgotten meanwhile, nor of the answer it went into."""

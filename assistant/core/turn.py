@@ -7,7 +7,7 @@ import contextlib
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,18 +15,19 @@ import msgspec
 
 from assistant.config import LIMITS
 from assistant.core import prompt
+from assistant.core.budget import Budget
+from assistant.core.chats import Chat, Chats, check_whole, too_long
 from assistant.core.checks import check_text
+from assistant.core.compaction import Compactor
+from assistant.core.drafts import Drafts
 from assistant.core.ports import Engine, Recall, TurnLog
 from assistant.core.run import Run
-from assistant.errors import AssistantError, ContextOverflow, Internal, Stopped, TurnRunning
+from assistant.errors import AssistantError, ContextOverflow, Internal, Stopped
 from assistant.types import Event, Finished, Piece, Prefilled, Recalled, Request, Turn, new_id
 
 log = logging.getLogger(__name__)
 
 TITLE_CHARS = 60
-HISTORY_SHARE = 0.75
-"""Of the context, for earlier turns: a fixed share, so that the same turns stay from one to the next."""
-_UNKNOWN_CONTEXT = 4_096
 _STOPPING = "Nestor is stopping."
 _PAUSE_S = 0.02
 
@@ -39,33 +40,47 @@ class Turns:
         engine: Engine,
         memory: Recall,
         turn_log: TurnLog,
+        chats: Chats,
+        drafts: Drafts,
+        compactor: Compactor,
         clock: Callable[[], datetime] = datetime.now,
     ) -> None:
         self._engine = engine
         self._memory = memory
         self._log = turn_log
+        self._chats = chats
+        self._drafts = drafts
+        self._compactor = compactor
         self._clock = clock
         self._runs: OrderedDict[str, Run] = OrderedDict()
-        self._busy: set[str] = set()
         self._closing = False
 
-    async def start(self, conversation_id: str, text: str, *, recall: bool = True) -> Run:
+    async def start(
+        self,
+        conversation_id: str,
+        text: str,
+        *,
+        recall: bool = True,
+        whole: bool = False,
+        device: str = "",
+    ) -> Run:
         """Log the question and begin to answer it.
 
+        `whole`: with all earlier turns, as said or in the summary, or not at all. `device` is who asks.
         Refusals are raised here, before the first event: EmptyText, TextTooLong, InvalidInput,
-        ConversationNotFound, TurnRunning, EngineBusy, ModelMissing, Stopped.
+        ConversationNotFound, TurnRunning, EngineBusy, ModelMissing, ContextOverflow, Stopped.
         """
         check_text(text, LIMITS.turn_chars)
         if self._closing:
             raise Stopped(_STOPPING)
-        if conversation_id in self._busy:
-            raise TurnRunning
-        self._busy.add(conversation_id)
+        self._chats.begin(conversation_id)
         try:
-            run = await self._begin(conversation_id, text, recall=recall)
+            run = await self._begin(conversation_id, text, device, recall=recall, whole=whole)
         except BaseException:
-            self._busy.discard(conversation_id)
+            self._chats.end(conversation_id)
             raise
+        self._compactor.yield_to(conversation_id)
+        run.draft = self._drafts.take(conversation_id)
         self._runs[run.id] = run
         self._trim()
         model = self._engine.info().id
@@ -97,20 +112,25 @@ class Turns:
 
     def running(self, conversation_id: str) -> bool:
         """Whether a turn of this conversation is being answered."""
-        return conversation_id in self._busy
+        return self._chats.busy(conversation_id)
 
-    def forget(self, memory_ids: Collection[str] = ()) -> None:
-        """Drop what is kept here of finished turns, and stop those that these memories went into."""
+    def forget(
+        self, memory_ids: Collection[str] = (), turn_ids: Collection[str] = ()
+    ) -> list[asyncio.Task[None]]:
+        """Drop what is kept here of finished turns, and stop those that these went into: their tasks."""
+        self._chats.forgotten()
+        stopped = []
         for run in list(self._runs.values()):
             if run.log.finished:
                 del self._runs[run.id]
-            else:
-                run.forget(memory_ids)
+            elif run.forget(memory_ids, turn_ids) and run.task is not None:
+                stopped.append(run.task)
+        return stopped
 
     async def close(self) -> None:
         """End every turn with a `failed` event, and start no other."""
         self._closing = True
-        while self._busy:
+        while self._chats.any_busy:
             for run in self._runs.values():
                 if not run.log.finished:
                     run.stop(_STOPPING)
@@ -118,9 +138,12 @@ class Turns:
 
     # --- one turn ------------------------------------------------------------------------
 
-    async def _begin(self, conversation_id: str, text: str, *, recall: bool) -> Run:
+    async def _begin(
+        self, conversation_id: str, text: str, device: str, *, recall: bool, whole: bool
+    ) -> Run:
         conversation = await self._log.get(conversation_id)
-        place = self._engine.reserve()
+        await self._chats.check(conversation, text, whole=whole)
+        place = self._engine.reserve("interactive", device)
         try:
             if not conversation.title:
                 await self._log.update(conversation_id, title=_title(text))
@@ -129,7 +152,7 @@ class Turns:
         except BaseException:
             place.release()
             raise
-        return Run(turn, conversation, place, recall)
+        return Run(turn, conversation, place, recall=recall, whole=whole)
 
     async def _answer(self, run: Run) -> None:
         try:
@@ -150,22 +173,42 @@ class Turns:
                 await self._memory.recall(prompt.query(run.text), k=LIMITS.recalled_rows, gate=True)
             )
         run.log.append("recalled", {"items": [_shown(memory) for memory in run.recalled]})
-        run.context = prompt.context(run.recalled, self._clock())
         await warming
-        for history in await self._histories(run):
-            with contextlib.suppress(ContextOverflow) if history.kept else contextlib.nullcontext():
-                return await self._stream(run, history, begun)
-        return None
+        chat = await self._chats.read(run.conversation)
+        run.context = self._block(run, first=not chat.turns)
+        budget = self._chats.budget()
+        *some, last = self._histories(run, chat, budget)
+        for history in some:
+            with contextlib.suppress(ContextOverflow):
+                return await self._stream(run, chat, history, budget, begun)
+        try:
+            await self._stream(run, chat, last, budget, begun)
+        except ContextOverflow as exc:
+            raise exc if run.whole else too_long(chat.room(budget, run.context)) from exc
 
-    async def _stream(self, run: Run, history: prompt.History, begun: float) -> None:
-        run.receipt.begin(run.recalled, history, run.context)
-        messages = prompt.messages(run.conversation.system, history.kept, run.context, run.text)
-        sampling = msgspec.structs.replace(self._engine.sampling(), max_tokens=LIMITS.reply_tokens)
-        request = Request(messages, sampling, chat=run.conversation.id)
+    def _block(self, run: Run, *, first: bool) -> prompt.Context:
+        """The one made for the draft, if it would be the same: the model has read it already."""
+        if run.draft is None and first:
+            run.draft = self._drafts.take("")
+        block = run.draft.block_for(run.recalled) if run.draft else None
+        return block or prompt.context(run.recalled, self._clock())
+
+    async def _stream(
+        self, run: Run, chat: Chat, history: prompt.History, budget: Budget, begun: float
+    ) -> None:
+        failed = self._compactor.failed(chat.id)
+        reason = "summary_failed" if failed else "context_full"
+        run.receipt.begin(run.recalled, history, run.context, reason)
+        run.read(history)
+        messages = prompt.messages(chat.opening, history, run.context, run.text)
+        sampling = msgspec.structs.replace(self._engine.sampling(), max_tokens=budget.reply)
+        request = Request(messages, sampling, chat=chat.id)
         async with contextlib.aclosing(run.place.stream(request)) as items:
             async for item in items:
                 match item:
                     case Prefilled():
+                        if run.whole:
+                            check_whole(budget, item.tokens)
                         run.tokens = run.receipt.read(item)
                     case Piece(text):
                         run.receipt.first(time.perf_counter() - begun)
@@ -175,13 +218,15 @@ class Turns:
                         run.tokens += item.tokens_out
                         run.receipt.finish(item, self._engine.info())
 
-    async def _histories(self, run: Run) -> Iterator[prompt.History]:
-        """The earlier turns that fit; should the estimate have been too low, none of them."""
-        turns = [t for t in await self._log.turns(run.conversation.id) if t.id != run.id]
-        room = (self._engine.info().context or _UNKNOWN_CONTEXT) - LIMITS.reply_tokens
-        fixed = prompt.estimate(run.conversation.system + run.context.text + run.text)
-        history = prompt.fit(turns, max(0, min(int(room * HISTORY_SHARE), room - fixed)))
-        return iter([history, prompt.fit(turns, 0)] if history.kept else [history])
+    def _histories(self, run: Run, chat: Chat, budget: Budget) -> list[prompt.History]:
+        """What fits of the earlier turns; should an estimate have been too low, ever less of them."""
+        if run.whole:
+            return [prompt.everything(chat.turns, chat.summary)]
+        fitting = chat.history(budget, run.context, run.text)
+        bare = prompt.fit(chat.turns, chat.summary.tokens if chat.summary else 0, chat.summary)
+        nothing = prompt.fit(chat.turns, 0)
+        tried = [fitting] if fitting.kept else []
+        return [*tried, *([bare] if bare.summary else []), nothing]
 
     async def _finish(self, run: Run) -> None:
         """Log the turn, then tell: whoever reads the last event may rely on the log."""
@@ -210,10 +255,12 @@ class Turns:
             log.error("a turn could not be logged: %s", type(exc).__name__)  # noqa: TRY400
             name, data = "failed", {"error": problem.body()}
         finally:
-            self._busy.discard(run.conversation.id)
+            self._chats.end(run.conversation.id)
             run.log.append(name, data)
             if run.gone:
                 self._runs.pop(run.id, None)
+            run.lighten()
+            self._compactor.consider(run.conversation.id)
 
     def _trim(self) -> None:
         finished = [run.id for run in self._runs.values() if run.log.finished]

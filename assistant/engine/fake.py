@@ -7,14 +7,17 @@ It answers what it was told to, else it repeats the last user message. `prompts`
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from assistant.config import LIMITS
+from assistant.engine import tools
 from assistant.engine.place import Place, Queue
 from assistant.errors import AssistantError, ConfigInvalid, Conflict
 from assistant.types import (
@@ -53,9 +56,10 @@ class FakeEngine:
         self.word_pause_s = word_pause_s
         self.prompts: deque[tuple[Message, ...]] = deque(maxlen=100)
         self.requests: deque[tuple[Request, Priority, str]] = deque(maxlen=100)
+        self.forgotten: set[str] = set()
         self.prefilled: deque[Request] = deque(maxlen=100)
         self.cancelled = 0
-        self._queue = Queue(queue_length, retry_after_s=1.0)
+        self._queue = Queue(queue_length, LIMITS.device_queue_length, retry_after_s=1.0)
 
     @classmethod
     def named(cls, name: str) -> FakeEngine:
@@ -86,26 +90,35 @@ class FakeEngine:
     async def stream(
         self, request: Request, priority: Priority, device: str
     ) -> AsyncGenerator[Generated, None]:
-        """Tokens are words here."""
-        messages, sampling = request.messages, request.sampling
-        self.prompts.append(messages)
+        """Tokens are words here. A reply is read as a ChatML model's, thoughts and tool calls too."""
+        self.prompts.append(request.messages)
         self.requests.append((request, priority, device))
+        async with contextlib.aclosing(tools.read(self._say(request), request, "chatml")) as items:
+            async for item in items:
+                yield item
+
+    async def _say(self, request: Request) -> AsyncGenerator[Generated, None]:
+        messages = request.messages
         reply = self.replies.popleft() if self.replies else messages[-1].parts[-1].text
         if isinstance(reply, AssistantError):
             raise reply
         counts = _counts(messages)
         yield Prefilled(tokens=sum(counts.values()), cached=0, counts=counts)
-        room = sampling.max_tokens
         words = _WORD.findall(reply)
+        told = words[: request.sampling.max_tokens]
         given = 0
         try:
-            for word in words[:room]:
+            for word in told:
                 await asyncio.sleep(self.word_pause_s)
                 yield Piece(word)
                 given += 1
         finally:
-            self.cancelled += given < len(words[:room])
+            self.cancelled += given < len(told)
         yield Finished("stop" if given == len(words) else "length", given, 0.0, 0.0)
+
+    async def forget(self, refs: Collection[str]) -> None:
+        """Nothing was kept; `forgotten` records what was asked."""
+        self.forgotten |= set(refs)
 
     async def warm(self) -> None:
         """Always warm."""
@@ -126,6 +139,10 @@ class FakeEngine:
     async def use(self, name: str) -> ModelInfo:
         """Never reached: see `check`."""
         raise NotImplementedError
+
+    def report(self) -> dict[str, Any]:
+        """Nothing to tell."""
+        return {}
 
     def children(self) -> list[ChildStatus]:
         """None."""

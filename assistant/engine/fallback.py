@@ -67,8 +67,13 @@ class Remembered:
         return known if isinstance(known, dict) else {}
 
 
+def library_version() -> str:
+    """Of llama-cpp-python."""
+    return metadata.version("llama-cpp-python")
+
+
 def _key(model: str) -> str:
-    parts = (_machine(), model, metadata.version("llama-cpp-python"))
+    parts = (_machine(), model, library_version())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 from assistant.engine import gguf_types as kinds
 from assistant.engine.gguf_bytes import open_model
+from assistant.engine.gguf_cost import Cost, cost
 from assistant.engine.gguf_reader import Array, Header
 from assistant.errors import ModelInvalid
 
@@ -55,6 +56,8 @@ class GgufInfo(msgspec.Struct, frozen=True):
     """Bytes of the tensors outside the layers: embeddings, output."""
     chat_template_sha256: str = ""
     """Of the template inside, which is never executed. Empty: there is none."""
+    cost: Cost = Cost()
+    """What it needs beside its weights."""
 
 
 def inspect(path: Path) -> GgufInfo:
@@ -109,6 +112,7 @@ class _Model:
             chat_template_sha256=hashlib.sha256(template).hexdigest()
             if isinstance(template, bytes)
             else "",
+            cost=cost(self.header, architecture, layers, embedding),
         )
 
     def _check_kind(self) -> None:

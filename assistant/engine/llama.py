@@ -1,32 +1,42 @@
-"""One llama.cpp model with one sequence, over the low-level API. The only file that imports llama_cpp.
+"""A model and its key-value cache, over llama.cpp's low-level API. The only file that imports llama_cpp.
 
-Everything here blocks and belongs to one thread, `abort` apart.
+Everything here blocks and belongs to one thread, `abort` apart. Which sequence holds what is the
+business of `slots`; what is computed next, of `scheduler`.
 """
 
 from __future__ import annotations
 
 import ctypes
 import functools
-import re
 import secrets
 import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import llama_cpp as cpp
 import msgspec
+import numpy as np
 
-from assistant.engine import templates
-from assistant.engine.text import TextStream
-from assistant.errors import ContextOverflow, EngineError, EngineUnloadable, Stopped
-from assistant.types import Finished, Generated, Piece, Prefilled, Sampling, Segment
+from assistant.engine import dialects, templates, thoughts
+from assistant.engine.offload import OffloadLog
+from assistant.errors import EngineError, EngineUnloadable
+from assistant.types import Sampling, Segment
+
+if TYPE_CHECKING:
+    from assistant.engine.grammar import Vocabulary
 
 BATCH_TOKENS = 512
-_ABORTED = 2  # what llama_decode returns when the abort callback said so
+OUTPUT_ROWS = 64
+"""Rows of one batch whose next token can be chosen; each costs the graph a row of the vocabulary."""
+OK, FULL, ABORTED = 0, 1, 2
+"""What llama_decode returns: done; no cells left; the abort callback said so. Below 0: it failed."""
+_DEBUG = 1
+"""GGML_LOG_LEVEL_DEBUG: hundreds of lines at each load."""
 _PENALTY_TOKENS = 64
 _PROBE_TOKENS = 16
+_SPOKEN = {mark.encode() for mark in dialects.MARKS | {thoughts.OPEN, thoughts.CLOSE}}
+"""Some vocabularies have these as control tokens; whoever reads the answer needs to see them."""
 
 
 class LoadSpec(msgspec.Struct, frozen=True):
@@ -34,11 +44,21 @@ class LoadSpec(msgspec.Struct, frozen=True):
 
     path: str
     context: int
+    """Tokens of one chat."""
     threads: int
+    cells: int = 0
+    """Tokens of all chats together. 0: as `context`."""
+    sequences: int = 1
     gpu_layers: int = -1
     """-1: all."""
     use_extra_bufts: bool = True
     """False keeps ggml from AMX and weight repacking; see `fallback`."""
+    split: tuple[int, ...] = ()
+    """Layers on each GPU; empty: as llama.cpp likes."""
+    offload_kv: bool = True
+    fixed_threads: bool = False
+    """The user chose how many; see `pace`."""
+    ubatch: int = BATCH_TOKENS
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -50,43 +70,50 @@ class Facts(msgspec.Struct, frozen=True):
     device: str
     marked: tuple[str, ...]
     """Families whose marker is one token of this vocabulary."""
-    problem: str = ""
 
 
-class _Log:
+class Prompt(NamedTuple):
+    """A prompt in tokens."""
+
+    tokens: list[int]
+    counts: dict[str, int]
+    """Tokens per `ref` of the segments."""
+    shared: int
+    """Tokens of the beginning that other chats begin with too: the system part and its frame."""
+    draft: int
+    """Where words begin that nobody has sent yet; as many tokens as there are if all were sent."""
+
+
+class Row(NamedTuple):
+    """One token to be computed."""
+
+    token: int
+    position: int
+    sequence: int
+    output: bool
+    """Whether the token after it is wanted."""
+
+
+class _NativeLog:
     """Passes native log lines on to stderr and remembers where layers went."""
 
-    _OFFLOADED = re.compile(r"offloaded (\d+)/\d+ layers to GPU")
-    _DEVICE = re.compile(r"using device (\S+) \(([^)]+)\)")
-
     def __init__(self) -> None:
-        self.reset()
+        self.seen = OffloadLog()
         self.callback = cpp.llama_log_callback(self._take)
         cpp.llama_log_set(self.callback, ctypes.c_void_p(0))
 
-    def reset(self) -> None:
-        """Before another model is loaded."""
-        self.gpu_layers = 0
-        self.device = "cpu"
-
-    def _take(self, _level: int, text: bytes, _data: Any) -> None:
+    def _take(self, level: int, text: bytes, _data: Any) -> None:
+        if level == _DEBUG:
+            return
         line = text.decode("utf-8", "replace")
-        if found := self._OFFLOADED.search(line):
-            self.gpu_layers = int(found[1])
-        if found := self._DEVICE.search(line):
-            self.device = f"{found[1]} {found[2]}"
+        self.seen.take(line)
         sys.stderr.write(line)
 
 
 @functools.cache
-def _log() -> _Log:
+def _log() -> _NativeLog:
     """The one that llama.cpp keeps a pointer to: it must outlive every model."""
-    return _Log()
-
-
-def supports_gpu() -> bool:
-    """Whether this build of llama.cpp can use a GPU at all."""
-    return bool(cpp.llama_supports_gpu_offload())
+    return _NativeLog()
 
 
 class Llama:
@@ -97,8 +124,6 @@ class Llama:
         self._log = _log()
         self._model: Any = None
         self._context: Any = None
-        self._tokens: list[int] = []
-        """What the KV cache holds, in order."""
         # llama.cpp asks between graph nodes whether to go on, on a compute thread. A Python callback
         # would need the GIL each time; C's strlen on this buffer answers the same question for free:
         # "" is 0 (go on), "x" is 1 (stop).
@@ -112,45 +137,61 @@ class Llama:
             raise
 
     def _load(self, spec: LoadSpec) -> None:
-        self._log.reset()
+        self._log.seen = OffloadLog()
         params = cpp.llama_model_default_params()
         params.n_gpu_layers = spec.gpu_layers if spec.gpu_layers >= 0 else 999
         params.use_extra_bufts = spec.use_extra_bufts
+        split = (ctypes.c_float * cpp.llama_max_devices())(*spec.split)
+        if spec.split:
+            params.tensor_split = split
         self._model = cpp.llama_model_load_from_file(str(Path(spec.path)).encode(), params)
         if not self._model:
             raise EngineUnloadable("llama.cpp refused the model file or ran out of memory.")
         self._vocab = cpp.llama_model_get_vocab(self._model)
+        self.vocabulary_size = int(cpp.llama_vocab_n_tokens(self._vocab))
+        self.context = min(spec.context, int(cpp.llama_model_n_ctx_train(self._model)))
+        self._context = cpp.llama_init_from_model(self._model, self._settings(spec))
+        if not self._context:
+            raise EngineUnloadable("There is not enough memory for the model's context.")
+        self._memory = cpp.llama_get_memory(self._context)
+        self.cells = int(cpp.llama_n_ctx(self._context))
+        recurrent = cpp.llama_model_is_recurrent(self._model)
+        self.cuttable = not (recurrent or cpp.llama_model_is_hybrid(self._model))
+        """Whether a sequence can be cut back to any of its tokens; recurrent states cannot."""
+        self.sliding = int(cpp.llama_model_n_swa(self._model)) > 0
+        """Whether some layers see a window only: a restored sequence cannot be cut then."""
+
+    def _settings(self, spec: LoadSpec) -> Any:
         settings = cpp.llama_context_default_params()
-        settings.n_ctx = min(spec.context, cpp.llama_model_n_ctx_train(self._model))
-        settings.n_batch = settings.n_ubatch = BATCH_TOKENS
-        settings.n_seq_max = 1
+        settings.n_ctx = max(spec.cells, self.context)
+        settings.n_batch = BATCH_TOKENS
+        settings.n_ubatch = spec.ubatch
+        settings.n_seq_max = spec.sequences
+        # Left at 0, the graph holds a row of the whole vocabulary for each token of a batch: 300 MB.
+        settings.n_outputs_max = settings.n_outputs_max_per_seq = OUTPUT_ROWS
+        settings.kv_unified = True
         # A sliding-window cache that drops old cells could not be cut back to a common prefix.
         settings.swa_full = True
+        settings.offload_kqv = spec.offload_kv
         settings.n_threads = settings.n_threads_batch = spec.threads
         settings.no_perf = True
         strlen = ctypes.CDLL(None if sys.platform != "win32" else "msvcrt").strlen
         settings.abort_callback = ctypes.cast(strlen, cpp.ggml_abort_callback)
         settings.abort_callback_data = ctypes.addressof(self._abort_flag)
-        self._context = cpp.llama_init_from_model(self._model, settings)
-        if not self._context:
-            raise EngineUnloadable("There is not enough memory for the model's context.")
-        self._memory = cpp.llama_get_memory(self._context)
-        self.n_ctx = int(cpp.llama_n_ctx(self._context))
+        return settings
 
     def facts(self) -> Facts:
         """Where the model runs, and which templates its vocabulary speaks."""
         marked = [
             f for f, m in templates.MARKERS.items() if len(self._encode(m, special=True)) == 1
         ]
-        gpu = self._log.gpu_layers
-        missing = not gpu and supports_gpu()
+        gpu = self._log.seen.gpu_layers
         return Facts(
-            context=self.n_ctx,
+            context=self.context,
             layers=int(cpp.llama_model_n_layer(self._model)),
             gpu_layers=gpu,
-            device=self._log.device if gpu else "cpu",
+            device=self._log.seen.device if gpu else "cpu",
             marked=tuple(marked),
-            problem="This build has GPU support, but no layer went to a GPU." if missing else "",
         )
 
     def probe(self) -> None:
@@ -159,56 +200,12 @@ class Llama:
         Raises EngineUnloadable if they will not run, for lack of memory above all.
         """
         filler = self._encode("Hello. " * _PROBE_TOKENS, special=False)[:_PROBE_TOKENS]
-        try:
-            self._decode(filler, 0)
-            self._decode(filler[:1], len(filler))
-        except EngineError as exc:
-            self.close()
-            raise EngineUnloadable(exc.message) from exc
+        rows = [Row(token, at, 0, output=False) for at, token in enumerate(filler)]
+        for batch in (rows, [Row(filler[0], len(filler), 0, output=True)]):
+            if code := self.decode(batch):
+                self.close()
+                raise EngineUnloadable(f"llama.cpp could not run the model ({code}).")
         cpp.llama_memory_clear(self._memory, True)
-        self._tokens = []
-
-    def abort(self, on: bool) -> None:
-        """Stop a running decode as soon as possible, or allow the next. From any thread."""
-        self._abort_flag.raw = b"x\0" if on else b"\0\0"
-
-    def generate(self, segments: Sequence[Segment], sampling: Sampling) -> Iterator[Generated]:
-        """Read the prompt, then answer: one Prefilled, Pieces, one Finished.
-
-        Raises ContextOverflow if the prompt leaves no room for an answer, Stopped after `abort`.
-        """
-        begun = time.perf_counter()
-        prompt, counts = self._tokenize(segments)
-        if len(prompt) >= self.n_ctx:
-            raise ContextOverflow(
-                f"The prompt has {len(prompt)} tokens; the model reads {self.n_ctx - 1}."
-            )
-        cached = self._reuse(prompt)
-        self._prefill(prompt, cached)
-        read = time.perf_counter()
-        yield Prefilled(tokens=len(prompt), cached=cached, counts=counts)
-        text, room, produced, reason = TextStream(sampling.stop), self._room(sampling), 0, "stop"
-        sampler = self._sampler(sampling)
-        try:
-            while True:
-                token = cpp.llama_sampler_sample(sampler, self._context, -1)
-                if cpp.llama_vocab_is_eog(self._vocab, token):
-                    break
-                produced += 1
-                if piece := text.push(self._piece(token)):
-                    yield Piece(piece)
-                if text.stopped:
-                    break
-                if produced >= room:
-                    reason = "length"
-                    break
-                self._step(token)
-        finally:
-            cpp.llama_sampler_free(sampler)
-        if rest := text.close():
-            yield Piece(rest)
-        done = time.perf_counter()
-        yield Finished(reason, produced, read - begun, done - read)  # type: ignore[arg-type]
 
     def close(self) -> None:
         """Give the memory back. Harmless when done twice."""
@@ -222,19 +219,33 @@ class Llama:
             cpp.llama_batch_free(self._batch)
             self._batch = None
 
-    # --- the parts -----------------------------------------------------------------------
+    # --- tokens --------------------------------------------------------------------------
 
-    def _tokenize(self, segments: Sequence[Segment]) -> tuple[list[int], dict[str, int]]:
+    def prompt(self, segments: Sequence[Segment]) -> Prompt:
+        """Segments in tokens; each on its own, so that a prompt that grows keeps its beginning."""
         tokens: list[int] = []
         counts: dict[str, int] = {}
+        shared, system, draft = 0, False, -1
         if cpp.llama_vocab_get_add_bos(self._vocab):
             tokens.append(int(cpp.llama_vocab_bos(self._vocab)))
             counts[""] = 1
-        for segment in segments:
+        for at, segment in enumerate(segments):
+            if segment.ref == "system":
+                system = True
+            elif segment.ref and system and not shared:
+                shared = len(tokens)
+            if segment.ref == "draft" and draft < 0:
+                draft = len(tokens)
             piece = self._encode(segment.text, special=segment.special)
             tokens += piece
             counts[segment.ref] = counts.get(segment.ref, 0) + len(piece)
-        return tokens, counts
+            if system and not shared and at == len(segments) - 1 and not segment.special:
+                shared = len(tokens)
+        return Prompt(tokens, counts, shared, draft if draft >= 0 else len(tokens))
+
+    def encode(self, text: bytes) -> list[int]:
+        """Plain text in tokens; no control token comes of it."""
+        return self._encode(text.decode("utf-8", "replace"), special=False)
 
     def _encode(self, text: str, *, special: bool) -> list[int]:
         data = text.encode("utf-8")
@@ -245,83 +256,142 @@ class Llama:
             raise EngineError("The text could not be split into tokens.")
         return list(out[:count])
 
-    def _reuse(self, prompt: Sequence[int]) -> int:
-        """Keep the longest common prefix in the KV cache; returns its length, less the last token,
-
-        which is decoded again because its logits are needed.
-        """
-        same = 0
-        for held, wanted in zip(self._tokens, prompt, strict=False):
-            if held != wanted:
-                break
-            same += 1
-        same = min(same, len(prompt) - 1)
-        # Recurrent caches cannot be cut in the middle: start over then.
-        if not cpp.llama_memory_seq_rm(self._memory, 0, same, -1):
-            cpp.llama_memory_clear(self._memory, True)
-            same = 0
-        self._tokens = list(prompt[:same])
-        return same
-
-    def _prefill(self, prompt: Sequence[int], start: int) -> None:
-        for at in range(start, len(prompt), BATCH_TOKENS):
-            chunk = prompt[at : at + BATCH_TOKENS]
-            self._decode(chunk, at)
-            self._tokens += chunk
-
-    def _step(self, token: int) -> None:
-        self._decode([token], len(self._tokens))
-        self._tokens.append(token)
-
-    def _decode(self, tokens: Sequence[int], position: int) -> None:
-        batch = self._batch
-        batch.n_tokens = len(tokens)
-        for i, token in enumerate(tokens):
-            batch.token[i] = token
-            batch.pos[i] = position + i
-            batch.n_seq_id[i] = 1
-            batch.seq_id[i][0] = 0
-            batch.logits[i] = i == len(tokens) - 1
-        code = cpp.llama_decode(self._context, batch)
-        if code == 0:
-            return
-        # An aborted decode leaves the micro-batches that were done in the cache.
-        cpp.llama_memory_seq_rm(self._memory, 0, position, -1)
-        if code == _ABORTED:
-            raise Stopped
-        raise EngineError(f"llama.cpp could not go on (llama_decode gave {code}).")
-
-    def _room(self, sampling: Sampling) -> int:
-        left = self.n_ctx - len(self._tokens)
-        return min(left, sampling.max_tokens) if sampling.max_tokens is not None else left
-
-    def _piece(self, token: int) -> bytes:
+    def piece(self, token: int, *, special: bool = False) -> bytes:
+        """The bytes of a token; none of a control token unless `special` or part of an answer's text."""
         size = cpp.llama_token_to_piece(
-            self._vocab, token, self._piece_buffer, len(self._piece_buffer), 0, False
+            self._vocab, token, self._piece_buffer, len(self._piece_buffer), 0, True
         )
-        return self._piece_buffer.raw[: max(size, 0)]
+        data = self._piece_buffer.raw[: max(size, 0)]
+        return b"" if not special and self.is_control(token) and data not in _SPOKEN else data
 
-    def _sampler(self, sampling: Sampling) -> Any:
-        chain = cpp.llama_sampler_chain_init(cpp.llama_sampler_chain_default_params())
-        steps: list[Any] = []
-        if sampling.repeat_penalty != 1.0:
-            words = cpp.llama_vocab_n_tokens(self._vocab)
-            steps.append(
-                cpp.llama_sampler_init_penalties(
-                    words, _PENALTY_TOKENS, sampling.repeat_penalty, 0.0, 0.0
-                )
+    def vocabulary(self) -> Vocabulary:
+        """All tokens, for grammars."""
+        from assistant.engine.grammar import Vocabulary
+
+        every = range(self.vocabulary_size)
+        pieces = [self.piece(token, special=True) for token in every]
+        tokens = [
+            b"\xff" + p if self._is_marker(t, p) else p for t, p in zip(every, pieces, strict=True)
+        ]
+        return Vocabulary(
+            tokens=tokens, eos=tuple(t for t in every if self.is_end(t)), encode=self.encode
+        )
+
+    def _is_marker(self, token: int, piece: bytes) -> bool:
+        if self.is_control(token):
+            return True
+        attributes = cpp.llama_vocab_get_attr(self._vocab, token)
+        named = piece.startswith(b"<") and piece.endswith(b">")
+        return bool(attributes & cpp.LLAMA_TOKEN_ATTR_USER_DEFINED) and named
+
+    def is_end(self, token: int) -> bool:
+        """Whether a model says with it that its answer is over."""
+        return bool(cpp.llama_vocab_is_eog(self._vocab, token))
+
+    def is_control(self, token: int) -> bool:
+        """Whether it is a marker and no text."""
+        return bool(cpp.llama_vocab_is_control(self._vocab, token))
+
+    # --- computing -----------------------------------------------------------------------
+
+    def decode(self, rows: Sequence[Row]) -> int:
+        """Compute at most BATCH_TOKENS rows; returns OK, FULL, ABORTED or a number below 0.
+
+        After anything but OK, what the rows' sequences hold beyond their first row is undefined.
+        """
+        batch = self._batch
+        batch.n_tokens = len(rows)
+        tokens, positions, counts, sequences, outputs = (
+            batch.token, batch.pos, batch.n_seq_id, batch.seq_id, batch.logits,
+        )  # fmt: skip
+        for i, (token, position, sequence, output) in enumerate(rows):
+            tokens[i] = token
+            positions[i] = position
+            counts[i] = 1
+            sequences[i][0] = sequence
+            outputs[i] = output
+        return int(cpp.llama_decode(self._context, batch))
+
+    def logits(self, row: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """The scores of each token after this row of the last batch; writable, valid until the next."""
+        pointer = cpp.llama_get_logits_ith(self._context, row)
+        return np.ctypeslib.as_array(pointer, (self.vocabulary_size,))
+
+    def sampler(self, sampling: Sampling) -> Sampler:
+        """A chain of samplers in C, for one stream."""
+        return Sampler(self._context, self.vocabulary_size, sampling)
+
+    def abort(self, on: bool) -> None:
+        """Stop a running decode as soon as possible, or allow the next. From any thread."""
+        self._abort_flag.raw = b"x\0" if on else b"\0\0"
+
+    def set_threads(self, threads: int) -> None:
+        """From the next decode on."""
+        cpp.llama_set_n_threads(self._context, threads, threads)
+
+    # --- sequences -----------------------------------------------------------------------
+
+    def keep(self, sequence: int, length: int) -> bool:
+        """Cut a sequence to its first `length` tokens; whether that was possible."""
+        return bool(cpp.llama_memory_seq_rm(self._memory, sequence, length, -1))
+
+    def share(self, source: int, target: int, length: int) -> None:
+        """Let an empty sequence begin with the first tokens of another; nothing is copied."""
+        cpp.llama_memory_seq_cp(self._memory, source, target, 0, length)
+
+    def state(self, sequence: int) -> bytearray:
+        """What a sequence holds, to be given to `restore` one day."""
+        size = int(cpp.llama_state_seq_get_size(self._context, sequence))
+        data = bytearray(size)
+        view = (ctypes.c_uint8 * size).from_buffer(data)
+        written = cpp.llama_state_seq_get_data(self._context, view, size, sequence)
+        return data if written == size else data[:written]
+
+    def restore(self, sequence: int, data: bytearray) -> bool:
+        """Fill an empty sequence; whether it fitted. If not, it is empty still."""
+        view = (ctypes.c_uint8 * len(data)).from_buffer(data)
+        if cpp.llama_state_seq_set_data(self._context, view, len(data), sequence):
+            return True
+        self.keep(sequence, 0)
+        return False
+
+
+class Sampler:
+    """Chooses the tokens of one stream."""
+
+    def __init__(self, context: Any, vocabulary_size: int, sampling: Sampling) -> None:
+        self._context = context
+        self._chain: Any = cpp.llama_sampler_chain_init(cpp.llama_sampler_chain_default_params())
+        for step in _steps(vocabulary_size, sampling):
+            cpp.llama_sampler_chain_add(self._chain, step)
+
+    def sample(self, row: int) -> int:
+        """The token after a row of the last batch."""
+        return int(cpp.llama_sampler_sample(self._chain, self._context, row))
+
+    def close(self) -> None:
+        """Free it. Harmless when done twice."""
+        if self._chain:
+            cpp.llama_sampler_free(self._chain)
+            self._chain = None
+
+
+def _steps(vocabulary_size: int, sampling: Sampling) -> list[Any]:
+    steps: list[Any] = []
+    if sampling.repeat_penalty != 1.0:
+        steps.append(
+            cpp.llama_sampler_init_penalties(
+                vocabulary_size, _PENALTY_TOKENS, sampling.repeat_penalty, 0.0, 0.0
             )
-        if sampling.temperature <= 0:
-            steps.append(cpp.llama_sampler_init_greedy())
-        else:
-            seed = secrets.randbits(32) if sampling.seed is None else sampling.seed & 0xFFFFFFFF
-            steps += [
-                cpp.llama_sampler_init_top_k(sampling.top_k),
-                cpp.llama_sampler_init_top_p(sampling.top_p, 1),
-                cpp.llama_sampler_init_min_p(sampling.min_p, 1),
-                cpp.llama_sampler_init_temp(sampling.temperature),
-                cpp.llama_sampler_init_dist(seed),
-            ]
-        for step in steps:
-            cpp.llama_sampler_chain_add(chain, step)
-        return chain
+        )
+    if sampling.temperature <= 0:
+        return [*steps, cpp.llama_sampler_init_greedy()]
+    seed = secrets.randbits(32) if sampling.seed is None else sampling.seed & 0xFFFFFFFF
+    return [
+        *steps,
+        cpp.llama_sampler_init_top_k(sampling.top_k),
+        cpp.llama_sampler_init_top_p(sampling.top_p, 1),
+        cpp.llama_sampler_init_min_p(sampling.min_p, 1),
+        cpp.llama_sampler_init_temp(sampling.temperature),
+        cpp.llama_sampler_init_dist(seed),
+    ]

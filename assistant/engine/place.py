@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
@@ -22,19 +23,30 @@ class Answering(Protocol):
 class Queue:
     """Counts who waits or runs. Full is full: the next one hears so at once."""
 
-    def __init__(self, length: int, retry_after_s: float) -> None:
+    def __init__(self, length: int, device_length: int, retry_after_s: float) -> None:
         self._length = length
+        self._device_length = device_length
         self._retry_after_s = retry_after_s
+        self._devices: Counter[str] = Counter()
         self.taken = 0
 
     def place(
         self, engine: Answering, priority: Priority = "interactive", device: str = ""
     ) -> Place:
         """A place. Raises EngineBusy with the seconds after which to try again."""
-        if self.taken >= self._length:
+        full = self.taken >= self._length or self._devices[device] >= self._device_length
+        if full:
             raise EngineBusy(retry_after_s=self._retry_after_s)
         self.taken += 1
+        self._devices[device] += 1
         return Place(self, engine, priority, device)
+
+    def leave(self, device: str) -> None:
+        """Give a place back."""
+        self.taken -= 1
+        self._devices[device] -= 1
+        if not self._devices[device]:
+            del self._devices[device]
 
 
 class Place:
@@ -53,5 +65,5 @@ class Place:
     def release(self) -> None:
         """Leave the queue. Harmless when done twice."""
         if self._queue is not None:
-            self._queue.taken -= 1
+            self._queue.leave(self._device)
             self._queue = None

@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from assistant.errors import EngineError
-from assistant.types import Sampling, Segment
-from assistant.worker import Call, serial, serve
+from assistant.engine.generation import GenerateSpec, Generation
+from assistant.errors import AssistantError, ContextOverflow, EngineError, Internal
+from assistant.worker import Call, Inbox, answer, serve
 
 if TYPE_CHECKING:
-    from assistant.engine.llama import Llama
+    from assistant.engine.admission import Admission
+    from assistant.engine.devices import Device
+    from assistant.engine.grammar import Grammars, Matcher
+    from assistant.engine.llama import Llama, LoadSpec
+    from assistant.engine.pace import Pace
+    from assistant.engine.scheduler import Scheduler
+    from assistant.engine.states import States
+
+IDLE_S = 5.0
+"""How often an idle child looks after its chats."""
+SAVE_AFTER_S = 20.0
+"""A chat that was not asked for so long is written to disk while there is nothing else to do."""
+FLUSH_S = 5.0
+BROKEN = 70
+"""Exit code of a child whose GPU does not go on."""
 
 
-class GenerateSpec(msgspec.Struct, frozen=True):
-    """One generation."""
+class StatesSpec(msgspec.Struct, frozen=True):
+    """Where the KV states of idle chats are kept. The key crosses a pipe, never an environment."""
 
-    segments: tuple[Segment, ...]
-    sampling: Sampling
+    folder: str
+    key: bytes
+    model: str
+    limit_bytes: int
 
 
 class Service:
@@ -27,46 +46,179 @@ class Service:
 
     def __init__(self) -> None:
         self._llama: Llama | None = None
+        self._scheduler: Scheduler | None = None
+        self._admission: Admission | None = None
+        self._grammars: Grammars | None = None
+        self._states: States | None = None
+        self._pace: Pace | None = None
+        self._on_gpu = False
+        self._numbers = 0
 
-    def gpu(self, _call: Call) -> Iterator[bool]:
-        """Whether this build can use a GPU at all."""
-        from assistant.engine.llama import supports_gpu
+    def handlers(self) -> dict[str, Callable[[Call], Iterator[Any]]]:
+        """What is answered at once; `generate` takes its turns in the scheduler."""
+        return {
+            "devices": self.devices,
+            "load": self.load,
+            "forget": self.forget,
+            "save": self.save,
+        }
 
-        yield supports_gpu()
+    def run(self, inbox: Inbox) -> None:
+        """Take calls between two steps, for as long as the daemon lives."""
+        handlers = self.handlers()
+        while True:
+            busy = self._scheduler is not None and self._scheduler.busy
+            call = inbox.get(timeout=0 if busy else IDLE_S)
+            while call is not None:
+                if call.method == "generate":
+                    self._submit(call)
+                else:
+                    answer(call, handlers)
+                call = inbox.get(timeout=0)
+            self._work()
+
+    def report(self) -> dict[str, Any]:
+        """What goes with each heartbeat; from another thread."""
+        scheduler, pace = self._scheduler, self._pace
+        if scheduler is None:
+            return {}
+        free = {"devices": msgspec.to_builtins(self.list_devices())} if self._on_gpu else {}
+        return scheduler.timing.report() | (pace.report() if pace else {}) | free
+
+    # --- calls ---------------------------------------------------------------------------
+
+    def devices(self, _call: Call) -> Iterator[Any]:
+        """The devices this build can compute on, with what is free on each."""
+        yield msgspec.to_builtins(self.list_devices())
+
+    def list_devices(self) -> tuple[Device, ...]:
+        """See `devices.devices`."""
+        from assistant.engine.devices import devices
+
+        return devices()
 
     def load(self, call: Call) -> Iterator[Any]:
         """Load a model in place of the present one, prove that it runs, and give its Facts."""
         from assistant.engine.llama import Llama, LoadSpec
 
+        spec = msgspec.convert(call.payload["model"], LoadSpec)
+        states = call.payload.get("states")
+        self._unload()
+        self._llama = Llama(spec)
+        self._llama.probe()
+        self._scheduler = self._open(
+            self._llama, spec, states and msgspec.convert(states, StatesSpec)
+        )
+        facts = self._llama.facts()
+        self._on_gpu = facts.gpu_layers > 0
+        if self._on_gpu:
+            # Out of its memory a GPU fails from then on; a new process, with fewer layers, does not.
+            self._scheduler.on_broken = lambda: os._exit(BROKEN)
+        yield msgspec.to_builtins(facts)
+
+    def forget(self, call: Call) -> Iterator[int]:
+        """Drop every cache that holds one of these ids."""
+        refs = set(call.payload)
+        gone = self._scheduler.forget(refs) if self._scheduler else 0
+        if self._states is not None:
+            gone += self._states.forget(refs)
+        yield gone
+
+    def save(self, _call: Call) -> Iterator[bool]:
+        """Write every chat that is not on disk yet."""
+        if self._admission is not None:
+            while self._admission.save_idle(0.0):
+                pass
+        yield self._states.flush(FLUSH_S) if self._states is not None else True
+
+    # --- the scheduler -------------------------------------------------------------------
+
+    def _open(self, llama: Llama, spec: LoadSpec, states: StatesSpec | None) -> Scheduler:
+        from assistant.engine.admission import Admission
+        from assistant.engine.pace import Pace
+        from assistant.engine.scheduler import Scheduler
+        from assistant.engine.slots import Slots
+
+        slots = Slots(llama, spec.sequences - 1, llama.cells)
+        self._states = _states(states)
+        self._admission = Admission(llama, slots, self._states)
+        self._pace = Pace(spec.threads, llama.set_threads, fixed=spec.fixed_threads)
+        return Scheduler(llama, slots, self._admission)
+
+    def _unload(self) -> None:
+        if self._scheduler is not None:
+            self._scheduler.fail(EngineError("The model was changed."))
+        if self._states is not None:
+            self._states.close()
+        self._scheduler = self._admission = self._grammars = self._states = self._pace = None
         if self._llama is not None:
             self._llama.close()
             self._llama = None
-        self._llama = Llama(msgspec.convert(call.payload, LoadSpec))
-        self._llama.probe()
-        yield msgspec.to_builtins(self._llama.facts())
 
-    def generate(self, call: Call) -> Iterator[Any]:
-        """Stream Prefilled, Pieces and Finished."""
-        spec = msgspec.convert(call.payload, GenerateSpec)
-        llama = self._llama
-        if llama is None:
-            raise EngineError("No model is loaded.")
-        llama.abort(False)
-        call.on_cancel(lambda: llama.abort(True))
+    def _work(self) -> None:
+        if self._scheduler is None or self._admission is None:
+            return
+        if not self._scheduler.busy:
+            self._admission.save_idle(SAVE_AFTER_S)
+            return
+        if self._pace is not None:
+            self._pace.check()
+        self._scheduler.step()
+
+    def _submit(self, call: Call) -> None:
         try:
-            for item in llama.generate(spec.segments, spec.sampling):
-                yield msgspec.to_builtins(item)
-                if call.cancelled:
-                    return
-        finally:
-            call.on_cancel(None)
+            generation = self._generation(call)
+        except AssistantError as exc:
+            return call.fail(exc)
+        except Exception as exc:  # noqa: BLE001 - one bad request fails itself, not the child
+            print(f"generate: {type(exc).__name__}", file=sys.stderr, flush=True)  # noqa: T201
+            return call.fail(Internal(f"A helper process failed with {type(exc).__name__}."))
+        assert self._scheduler is not None
+        scheduler = self._scheduler
+        scheduler.submit(generation)
+        call.on_cancel(lambda: scheduler.interrupt(generation))
+        return None
+
+    def _generation(self, call: Call) -> Generation:
+        if self._llama is None:
+            raise EngineError("No model is loaded.")
+        spec = msgspec.convert(call.payload, GenerateSpec)
+        if not self._llama.cuttable and not spec.answer:
+            # Words that change could not be taken out again.
+            sent = tuple(segment for segment in spec.segments if segment.ref != "draft")
+            spec = msgspec.structs.replace(spec, segments=sent)
+        prompt = self._llama.prompt(spec.segments)
+        if len(prompt.tokens) >= self._llama.context:
+            raise ContextOverflow(
+                f"The prompt has {len(prompt.tokens)} tokens; "
+                f"the model reads {self._llama.context - 1}."
+            )
+        self._numbers += 1
+        generation = Generation(call, spec, prompt, self._numbers)
+        if spec.grammar:
+            generation.matcher = self._matcher(self._llama, spec.grammar)
+        return generation
+
+    def _matcher(self, llama: Llama, grammar: str) -> Matcher:
+        from assistant.engine.grammar import Grammars
+
+        if self._grammars is None:
+            self._grammars = Grammars(llama.vocabulary)
+        return self._grammars.matcher(grammar)
+
+
+def _states(spec: StatesSpec | None) -> States | None:
+    if spec is None:
+        return None
+    from assistant.engine.states import States
+
+    return States(Path(spec.folder), spec.key, spec.model, spec.limit_bytes)
 
 
 def main() -> None:
     """Serve until the daemon goes."""
     service = Service()
-    handlers = {"gpu": service.gpu, "load": service.load, "generate": service.generate}
-    serve(serial(handlers))
+    serve(service.run, service.report)
 
 
 if __name__ == "__main__":

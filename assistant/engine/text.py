@@ -31,14 +31,15 @@ class TextStream:
         if found >= 0:
             self.stopped, self._held = True, ""
             return text[:found]
-        keep = 0 if last else self._tail(text)
+        keep = 0 if last else overlap(text, self._stop)
         self._held = text[len(text) - keep :]
         return text[: len(text) - keep]
 
-    def _tail(self, text: str) -> int:
-        """Length of the longest end of `text` that begins a stop string."""
-        longest = min(len(text), max((len(s) for s in self._stop), default=1) - 1)
-        for size in range(longest, 0, -1):
-            if any(s.startswith(text[-size:]) for s in self._stop):
-                return size
-        return 0
+
+def overlap(text: str, marks: Sequence[str]) -> int:
+    """Characters of the longest end of `text` that begins a mark without being all of it."""
+    longest = min(len(text), max((len(mark) for mark in marks), default=1) - 1)
+    for size in range(longest, 0, -1):
+        if any(mark.startswith(text[-size:]) for mark in marks if len(mark) > size):
+            return size
+    return 0

@@ -11,15 +11,17 @@ from sqlite_utils import Database
 
 from assistant.config import LIMITS
 from assistant.errors import ConversationNotFound, Stopped, TurnNotFound
-from assistant.memory import rows
+from assistant.memory import rows, summaries
 from assistant.memory.language import detect
 from assistant.memory.readers import Readers
 from assistant.memory.redact import Gone, redact_turns
+from assistant.memory.summaries import Summary
 from assistant.memory.traces import Traces
 from assistant.memory.writer import Writer
 from assistant.types import Conversation, Event, Recalled, Turn, TurnStatus, new_id, now
 
 # `list` is a method below, so its type needs other names inside the class.
+_Ids = list[str]
 _Turns = list[Turn]
 _Events = list[Event]
 _Page = tuple[list[Conversation], str | None]
@@ -96,18 +98,22 @@ class Conversations:
 
         return await self._writer.run(work)
 
-    async def delete(self, conversation_id: str) -> None:
-        """Remove it with its turns.
+    async def delete(self, conversation_id: str) -> _Ids:
+        """Remove it with its turns and summaries; the ids of those turns.
 
         No copy is left in the file when this returns, nor, unless a reader holds it, in the log.
         """
 
-        def work(db: Database) -> None:
+        def work(db: Database) -> _Ids:
             _get(db, conversation_id)
+            sql = "SELECT id FROM turns WHERE conversation_id = ? ORDER BY seq"
+            gone = [one for (one,) in db.execute(sql, [conversation_id]).fetchall()]
             db.execute("DELETE FROM conversations WHERE id = ?", [conversation_id])
+            return gone
 
-        await self._writer.run(work)
+        gone = await self._writer.run(work)
         await self._traces.wipe()
+        return gone
 
     # --- turns -----------------------------------------------------------------------------
 
@@ -120,6 +126,34 @@ class Conversations:
             return [_turn(row) for row in db.execute(sql, [conversation_id])]
 
         return await self._readers.run(work)
+
+    async def history(self, conversation_id: str) -> tuple[_Turns, Summary | None]:
+        """The turns that have ended, oldest first, and the summary of the older ones; of one moment.
+
+        As prompts need them: without receipts and errors, and where the summary stands for a turn,
+        without its words (its reply is one letter, or empty if it had none).
+        """
+        return await self._readers.run(lambda db: summaries.history(db, conversation_id))
+
+    async def add_summary(
+        self,
+        conversation_id: str,
+        covered: Sequence[Turn],
+        *,
+        after: str,
+        text: str,
+        tokens: int,
+        model: str,
+    ) -> bool:
+        """Store a summary of these turns and of the summary `upto` turn `after`, if that is not empty.
+
+        Durable when this returns. False, and nothing is stored, if any of what was summarised has
+        changed since it was read.
+        """
+        new = Summary(covered[-1].id, text, tokens, model, self._clock())
+        return await self._writer.run(
+            lambda db: summaries.insert(db, conversation_id, covered, after, new)
+        )
 
     async def turn(self, turn_id: str) -> Turn:
         """One turn. Raises TurnNotFound."""

@@ -83,6 +83,13 @@ def m001_memory(db: Database) -> None:
         db.execute(statement)
 
 
+@steps()
+def m002_summaries(db: Database) -> None:
+    """Summaries that stand for a conversation's older turns."""
+    for statement in _M002:
+        db.execute(statement)
+
+
 _M001 = (
     """CREATE TABLE settings (
         name TEXT PRIMARY KEY,
@@ -189,4 +196,26 @@ _M001 = (
         PRIMARY KEY (memory_id, turn_id)
     ) WITHOUT ROWID""",
     "CREATE INDEX recalls_turn ON recalls(turn_id)",
+)
+
+_M002 = (
+    """CREATE TABLE summaries (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        conversation_id TEXT NOT NULL REFERENCES conversations(id) ON DELETE CASCADE,
+        upto INTEGER NOT NULL REFERENCES turns(seq) ON DELETE CASCADE,  -- the last turn it covers
+        text TEXT NOT NULL,
+        tokens INTEGER NOT NULL,
+        model TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        UNIQUE (conversation_id, upto)
+    )""",
+    "CREATE INDEX summaries_upto ON summaries(upto)",
+    # Whatever changes a turn, forgetting above all: what was made from it goes with it.
+    """CREATE TRIGGER summaries_stale AFTER UPDATE OF text, context, reply ON turns
+        WHEN old.text IS NOT new.text OR old.context IS NOT new.context
+            OR old.reply IS NOT new.reply
+    BEGIN
+        DELETE FROM summaries
+            WHERE conversation_id = old.conversation_id AND upto >= old.seq;
+    END""",
 )

@@ -1,4 +1,4 @@
-"""Take forgotten memories out of the turns that quoted them."""
+"""Take forgotten memories out of the turns and summaries that quoted them."""
 
 from __future__ import annotations
 
@@ -34,12 +34,20 @@ class Gone(msgspec.Struct, frozen=True):
     speaker: str | None = None
 
 
-def redact_turns(db: Database, gone: Sequence[Gone]) -> int:
-    """Clean every turn that quoted one of these memories; how many turns were changed.
+class Touched(msgspec.Struct, frozen=True):
+    """Where a forgotten memory stood: whatever was made from these must go too."""
+
+    turns: frozenset[str] = frozenset()
+    conversations: frozenset[str] = frozenset()
+
+
+def redact_turns(db: Database, gone: Sequence[Gone]) -> Touched:
+    """Clean every turn that quoted one of these memories, and drop every summary that did.
 
     Turns that recalled one, and the later ones of the same conversation, lose its text and its
     telling words. Any other turn loses the text alone, and only a telling one as whole words. The
-    user's own messages stay; deleting the conversation removes those.
+    user's own messages stay; deleting the conversation removes those. Summaries that cover a
+    changed turn go by themselves (migrations, `summaries_stale`).
     """
     cleaners: dict[int, list[_Clean]] = {}
     for one in gone:
@@ -48,9 +56,27 @@ def redact_turns(db: Database, gone: Sequence[Gone]) -> int:
     for seq, quoted in _turns_that_quote(db, gone):
         cleaners.setdefault(seq, []).append(_exact(quoted.text))
     ids = frozenset(one.id for one in gone)
-    changed = sum(_redact(db, seq, ids, _all_of(cleaners[seq])) for seq in sorted(cleaners))
+    for seq in sorted(cleaners):
+        _redact(db, seq, ids, _all_of(cleaners[seq]))
+    touched = _touched(db, cleaners)
+    chats = touched.conversations | _drop_summaries_that_quote(db, gone)
     db.conn.executemany("DELETE FROM recalls WHERE memory_id = ?", [(one,) for one in ids])
-    return changed
+    return Touched(touched.turns, chats)
+
+
+def _touched(db: Database, seqs: Iterable[int]) -> Touched:
+    sql = "SELECT id, conversation_id FROM turns WHERE seq = ?"
+    found = [db.execute(sql, [seq]).fetchone() for seq in seqs]
+    return Touched(frozenset(turn for turn, _ in found), frozenset(chat for _, chat in found))
+
+
+def _drop_summaries_that_quote(db: Database, gone: Sequence[Gone]) -> frozenset[str]:
+    """Those of turns that stay as they are: the user had said the same. Their conversations."""
+    patterns = [_pattern(one.text) for one in gone if _telling(one.text)]
+    rows = db.execute("SELECT seq, conversation_id, text FROM summaries").fetchall()
+    quoting = [row for row in rows if any(pattern.search(row[2]) for pattern in patterns)]
+    db.conn.executemany("DELETE FROM summaries WHERE seq = ?", [(row[0],) for row in quoting])
+    return frozenset(row[1] for row in quoting)
 
 
 def _turns_after_recall(db: Database, memory_id: str) -> list[tuple[int, frozenset[str]]]:
@@ -86,7 +112,7 @@ def _turns_that_quote(db: Database, gone: Sequence[Gone]) -> Iterable[tuple[int,
             yield from ((seq, one) for one, pattern in by_word[word] if pattern.search(both))
 
 
-def _redact(db: Database, seq: int, ids: frozenset[str], clean: _Clean) -> bool:
+def _redact(db: Database, seq: int, ids: frozenset[str], clean: _Clean) -> None:
     row = db.execute(f"SELECT {_COLUMNS} FROM turns WHERE seq = ?", [seq]).fetchone()  # noqa: S608
     _, _, context, reply, receipt, error, recalled, events = row
     cleaned = [
@@ -98,13 +124,12 @@ def _redact(db: Database, seq: int, ids: frozenset[str], clean: _Clean) -> bool:
         _events(events, ids, clean),
     ]
     if cleaned == list(row[2:]):
-        return False
+        return
     db.execute(
         "UPDATE turns SET context = ?, reply = ?, receipt = ?, error = ?, recalled = ?, "
         "events = ? WHERE seq = ?",
         [*cleaned, seq],
     )
-    return True
 
 
 # --- text ------------------------------------------------------------------------------------

@@ -31,14 +31,16 @@ class MemoryService:
         memories: Memories,
         conversations: Conversations,
         embedder: Embedder,
-        key_place: str,
+        key: Key,
         writer: Writer,
         readers: Readers,
         filler: pump.Pump,
     ) -> None:
         self.memories = memories
         self.conversations = conversations
-        self.key_place = key_place
+        self.key = key
+        """Of the database. Whoever keeps what is remembered elsewhere encrypts it with a child of it."""
+        self.key_place = key.place
         """Where the database key lies, in words for `doctor`."""
         self._embedder = embedder
         self._writer = writer
@@ -112,7 +114,7 @@ async def open_memory(
         memories=memories,
         conversations=conversations,
         embedder=embedder,
-        key_place=key.place,
+        key=key,
         writer=writer,
         readers=readers,
         filler=filler,

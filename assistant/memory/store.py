@@ -18,6 +18,7 @@ from assistant.memory.check import check
 from assistant.memory.embedder import Embedder
 from assistant.memory.readers import Readers
 from assistant.memory.recall import Question, clearly_meant, fuse, gate_for, ranked, understand
+from assistant.memory.redact import Touched
 from assistant.memory.scan import Floats
 from assistant.memory.slots import Candidates, Filter, Row
 from assistant.memory.traces import Traces
@@ -70,8 +71,11 @@ class Memories:
         """Told, on the event loop, when rows may wait for their vectors."""
         self.catch_up: Callable[[float], Awaitable[bool]] | None = None
         """Waits until all rows have their vectors, for at most these seconds."""
-        self.on_forgotten: Callable[[Sequence[str]], None] = lambda ids: None
-        """Told, on the event loop, which memories are gone: caches elsewhere must follow."""
+        self.on_forgotten: Callable[[Sequence[str], Touched], Awaitable[None]] = _nothing
+        """Told, on the event loop, which memories are gone and where they stood.
+
+        Caches elsewhere must follow; a delete returns when this has.
+        """
 
     # --- writing ---------------------------------------------------------------------------
 
@@ -191,17 +195,17 @@ class Memories:
         return await self._readers.run(work)
 
     async def _remove(self, choose: Callable[[Database], _Ids]) -> _Ids:
-        def work(db: Database) -> tuple[_Ids, _Seqs]:
+        def work(db: Database) -> tuple[_Ids, _Seqs, Touched]:
             chosen = choose(db)
-            return chosen, tables.delete(db, chosen)
+            return chosen, *tables.delete(db, chosen)
 
-        def after(done: tuple[_Ids, _Seqs]) -> None:
+        def after(done: tuple[_Ids, _Seqs, Touched]) -> None:
             self._index.remove(done[1])
 
-        gone, _ = await self._writer.run(work, after)
+        gone, _, touched = await self._writer.run(work, after)
         if gone:
             try:
-                self.on_forgotten(gone)
+                await self.on_forgotten(gone, touched)
             finally:
                 await self._traces.wipe()
         return gone
@@ -353,6 +357,10 @@ class Memories:
         best = ranked(evidence, near, k=k, gate=gate)
         texts = tables.recalled_rows(db, [seq for seq, _ in best], which)
         return [texts[seq](score) for seq, score in best if seq in texts]
+
+
+async def _nothing(_gone: Sequence[str], _touched: Touched) -> None:
+    """Nobody keeps anything."""
 
 
 def _local(moment: str) -> datetime:

@@ -10,7 +10,7 @@ from sqlite_utils import Database
 
 from assistant.errors import MemoryClosed, MemoryNotFound
 from assistant.memory import rows
-from assistant.memory.redact import Gone, redact_turns
+from assistant.memory.redact import Gone, Touched, redact_turns
 from assistant.memory.slots import Filter, Row
 from assistant.types import Memory, NewMemory, Recalled
 
@@ -111,14 +111,14 @@ def chain(db: Database, memory_id: str) -> list[Memory]:
     return [rows.memory(row) for row in db.execute(sql, [memory_id])]
 
 
-def delete(db: Database, chosen: Sequence[str]) -> list[int]:
-    """Remove rows and clean the turns that quoted them; their numbers.
+def delete(db: Database, chosen: Sequence[str]) -> tuple[list[int], Touched]:
+    """Remove rows and clean the turns that quoted them; their numbers, and those turns.
 
     Older versions of a removed row point past it.
     """
     gone = [get(db, one) for one in chosen]
-    redact_turns(db, [Gone(one.id, one.text, one.lang, one.speaker) for one in gone])
-    return [_delete_row(db, one) for one in chosen]
+    touched = redact_turns(db, [Gone(one.id, one.text, one.lang, one.speaker) for one in gone])
+    return [_delete_row(db, one) for one in chosen], touched
 
 
 def _delete_row(db: Database, memory_id: str) -> int:

@@ -85,12 +85,13 @@ def serial(handlers: Mapping[str, Handler]) -> Callable[[Inbox], None]:
 
     def run(inbox: Inbox) -> None:
         while (call := inbox.get()) is not None:
-            _answer(call, handlers)
+            answer(call, handlers)
 
     return run
 
 
-def _answer(call: Call, handlers: Mapping[str, Handler]) -> None:
+def answer(call: Call, handlers: Mapping[str, Handler]) -> None:
+    """Run a call's handler to its end, whatever it raises."""
     try:
         if call.cancelled:
             return call.end()
@@ -107,11 +108,12 @@ def _answer(call: Call, handlers: Mapping[str, Handler]) -> None:
     return None
 
 
-def serve(run: Callable[[Inbox], None]) -> None:
+def serve(run: Callable[[Inbox], None], report: Callable[[], dict[str, Any]] = dict) -> None:
     """Run a child until its daemon goes. Call from `if __name__ == "__main__"`, before heavy imports.
 
-    `run` gets the inbox on the main thread. Standard output is not ours to print on: native
-    libraries do, so the frames move to descriptors of their own and 1 becomes 2.
+    `run` gets the inbox on the main thread; what `report` gives goes with each heartbeat. Standard
+    output is not ours to print on: native libraries do, so the frames move to descriptors of their
+    own and 1 becomes 2.
     """
     source, sink = _take_pipes()
     sandbox.enter()
@@ -128,7 +130,8 @@ def serve(run: Callable[[Inbox], None]) -> None:
 
     inbox = Inbox()
     threading.Thread(target=_read, args=(source, inbox, send), daemon=True).start()
-    threading.Thread(target=_beat, args=(send,), daemon=True).start()
+    threading.Thread(target=_beat, args=(send, report), daemon=True).start()
+    send(frames.Beat(rss_bytes(), report()))
     send(frames.Ready(os.getpid()))
     run(inbox)
 
@@ -161,11 +164,11 @@ def _read(source: BinaryIO, inbox: Inbox, send: Callable[[frames.Frame], None]) 
         os._exit(0)
 
 
-def _beat(send: Callable[[frames.Frame], None]) -> None:
+def _beat(send: Callable[[frames.Frame], None], report: Callable[[], dict[str, Any]]) -> None:
     pause = threading.Event()
     while True:
-        send(frames.Beat(rss_bytes()))
         pause.wait(frames.BEAT_S)
+        send(frames.Beat(rss_bytes(), report()))
 
 
 def rss_bytes() -> int:

@@ -48,6 +48,8 @@ class Beat(msgspec.Struct, frozen=True, tag="beat"):
     """The child is alive."""
 
     rss_bytes: int
+    report: dict[str, Any] = {}
+    """What else it says of itself."""
 
 
 class Item(msgspec.Struct, frozen=True, tag="item"):

@@ -31,6 +31,8 @@ class Timing(msgspec.Struct, frozen=True):
     """From process start to Ready: heavy imports come later, so this is generous."""
     silence: float = 20.0
     """Without a heartbeat for this long, a child hangs and is killed."""
+    farewell: float = 3.0
+    """For what a child has to do before it is stopped."""
     stop: float = 2.0
     """From closing its pipe to killing it."""
     backoff: float = 0.5
@@ -70,6 +72,10 @@ class Child:
         self._prepared = False
         self._closed = False
         self._rss_bytes = 0
+        self.report: dict[str, Any] = {}
+        """What came with its last heartbeat."""
+        self.farewell: Callable[[], Awaitable[None]] | None = None
+        """Runs before it is stopped on purpose, for `Timing.farewell` seconds at most."""
         self._starts = 0
         self._crashes = 0
         self._crashes_in_a_row = 0
@@ -116,7 +122,13 @@ class Child:
         if self._preparing is None:
             self._preparing = asyncio.get_running_loop().create_task(self._prepare())
             self._preparing.add_done_callback(self._prepared_or_not)
-        await asyncio.shield(self._preparing)
+        preparing = self._preparing
+        try:
+            await asyncio.shield(preparing)
+        except asyncio.CancelledError:
+            if self._closed and preparing.cancelled():
+                raise ChildStopped("The daemon is stopping.") from None
+            raise
 
     async def _prepare(self) -> None:
         await self._start()
@@ -178,6 +190,7 @@ class Child:
 
     async def stop(self) -> None:
         """End the process: close its pipe, then kill it. Calls under way fail. It may start again."""
+        await self._say_farewell()
         process, self._process, self._prepared = self._process, None, False
         if process is None:
             return
@@ -190,6 +203,14 @@ class Child:
             _kill(process)
             await process.wait()
         log.info("%s child stopped", self.name)
+
+    async def _say_farewell(self) -> None:
+        if self.farewell is None or self._process is None or not self._prepared:
+            return
+        try:
+            await asyncio.wait_for(self.farewell(), self._timing.farewell)
+        except (AssistantError, TimeoutError) as exc:
+            log.warning("%s child: farewell failed: %s", self.name, type(exc).__name__)
 
     async def close(self) -> None:
         """Stop for good."""
@@ -272,8 +293,8 @@ class Child:
                 self._give(call, _END, last=True)
             case frames.Fault(call, code, message, hint):
                 self._give(call, revive(code, message, hint), last=True)
-            case frames.Beat(rss_bytes):
-                self._rss_bytes = rss_bytes
+            case frames.Beat(rss_bytes, report):
+                self._rss_bytes, self.report = rss_bytes, report
             case frames.Ready() if not ready.done():
                 ready.set_result(None)
 

@@ -1,36 +1,64 @@
-"""`python -m tests.bench [name …]`: run the benchmarks and print their tables."""
+"""`python -m tests.bench [first_light] [engine [--only GROUP …]]`: run benchmarks, print their tables."""
 
 from __future__ import annotations
 
 import argparse
-import json
+import signal
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from tests.bench import first_light
-from tests.bench.table import Row, show
+from tests.bench.engine import GROUPS
+from tests.bench.progress import say
+from tests.bench.report import Report
 
-BENCHES = {"first_light": first_light.measure}
+BENCHES = ("first_light", "engine")
+OUT = Path(__file__).parent / "out"
 
 
 def main() -> None:
-    """Run what was asked for; everything if nothing was."""
+    """Run what was asked for; everything if nothing was. A limit that is missed is exit code 1."""
+    # Ctrl-C and a plain kill have to end the servers that were started, also from a background job.
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    arguments = _arguments()
+    report = Report(arguments.json or _out() / "bench.json")
+    try:
+        with tempfile.TemporaryDirectory(prefix="nestor-bench-") as folder:
+            _measure(arguments, Path(folder), report)
+    finally:
+        report.show()
+    if report.missed:
+        sys.exit(f"over the limit: {'; '.join(report.missed)}")
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *BENCHES], help="which; all if none")
+    parser.add_argument("--only", nargs="+", choices=GROUPS, help="groups of `engine`; all if none")
     parser.add_argument("--runs", type=int, default=5, help="repetitions of each measurement")
-    parser.add_argument("--json", type=Path, help="write the rows to this file too")
-    arguments = parser.parse_args()
-    rows: list[Row] = []
-    for name in arguments.names or BENCHES:
-        print(f"{name}: {arguments.runs} runs", file=sys.stderr, flush=True)
-        with tempfile.TemporaryDirectory(prefix="nestor-bench-") as home:
-            rows += BENCHES[name](Path(home), arguments.runs)
-    show(rows)
-    if arguments.json:
-        arguments.json.write_text(json.dumps([row.as_dict() for row in rows], indent=2))
-    if missed := [row.name for row in rows if row.missed]:
-        sys.exit(f"over the limit: {', '.join(missed)}")
+    parser.add_argument("--json", type=Path, help="where the figures go; the plots lie beside them")
+    return parser.parse_args()
+
+
+def _measure(arguments: argparse.Namespace, folder: Path, report: Report) -> None:
+    names, runs = arguments.names or BENCHES, arguments.runs
+    if "first_light" in names:
+        say(f"first_light: {runs} runs")
+        report.take("first_light", partial(first_light.measure, folder / "first_light", runs))
+    for name, measure in GROUPS.items():
+        if "engine" in names and name in (arguments.only or GROUPS):
+            say(f"{name}: {runs} runs")
+            report.take(name, partial(measure, folder / name, runs, report.series))
+
+
+def _out() -> Path:
+    """The folder for results, which git passes over."""
+    OUT.mkdir(exist_ok=True)
+    (OUT / ".gitignore").write_text("*\n")
+    return OUT
 
 
 if __name__ == "__main__":

@@ -18,7 +18,12 @@ from pathlib import Path
 
 import httpx
 
-from tests.bench.peer import llama_cpp_figures
+from assistant.config import load_paths
+from assistant.engine.catalogue import Catalogue
+from tests.bench import python_server
+from tests.bench.progress import say
+from tests.bench.servers import Unavailable
+from tests.bench.stream import body, complete
 from tests.bench.table import Row
 from tests.running import RunningDaemon, events
 
@@ -88,7 +93,7 @@ def _answering(daemon: RunningDaemon, runs: int) -> Iterator[Row]:
         conversation = daemon.conversation()
         daemon.ask("Say yes.", conversation)
         again.append(_first_token(daemon, QUESTION, conversation, speed))
-    peer = llama_cpp_figures(daemon, QUESTION, runs)
+    peer = _peers_speed(daemon.home, runs)
     yield Row("first token, new chat", "s", new)
     yield Row("first token, second turn", "s", again)
     yield Row("tokens/s, one stream, over HTTP", "tokens/s", speed)
@@ -96,6 +101,20 @@ def _answering(daemon: RunningDaemon, runs: int) -> Iterator[Row]:
         yield Row("the same, python -m llama_cpp.server", "tokens/s", peer, note="peer, same GGUF")
         ratio = sorted(speed)[len(speed) // 2] / sorted(peer)[len(peer) // 2]
         yield Row("ratio to that peer", "×", [ratio], least=0.9, note="equal, within noise")
+
+
+def _peers_speed(home: Path, runs: int) -> list[float]:
+    model = Catalogue(load_paths().models).resolve("starter").path
+    try:
+        peer = python_server.launch(model, 4_096, home / "peer.log")
+    except Unavailable as exc:
+        say(str(exc))
+        return []
+    try:
+        wanted = body([{"role": "user", "content": QUESTION}], 200)
+        return [complete(peer, wanted).tokens_per_s for _ in range(runs)]
+    finally:
+        peer.stop()
 
 
 def _first_token(

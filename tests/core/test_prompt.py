@@ -2,8 +2,12 @@
 
 from datetime import datetime
 
+import pytest
+from core.parts import Summary
+
 from assistant.config import LIMITS
 from assistant.core import prompt
+from assistant.core.budget import Budget
 from assistant.types import Recalled, Turn
 
 MOMENT = datetime(2026, 11, 23, 15, 30)  # noqa: DTZ001
@@ -46,9 +50,10 @@ def test_a_long_memory_is_shortened_and_said_so():
 
 def test_what_was_recalled_stays_in_the_prompt_byte_for_byte():
     block = prompt.context([memory("My sister Ana lives in Lyon")], MOMENT)
-    first = prompt.messages("sys", (), block, "Where?")
-    logged = turn(1, context=block.text)
-    second = prompt.messages("sys", (logged,), prompt.context([], MOMENT), "And my brother?")
+    opening = prompt.Opening("sys")
+    first = prompt.messages(opening, prompt.History(), block, "Where?")
+    history = prompt.History((turn(1, context=block.text),))
+    second = prompt.messages(opening, history, prompt.context([], MOMENT), "And my brother?")
     assert [part.text for part in second[1].parts[:-1]] == [
         part.text for part in first[1].parts[:-1]
     ]
@@ -58,7 +63,7 @@ def test_what_was_recalled_stays_in_the_prompt_byte_for_byte():
 
 def test_everything_fits():
     turns = [turn(n) for n in range(5)]
-    assert prompt.fit(turns, 500) == prompt.History(tuple(turns), ())
+    assert prompt.fit(turns, 500) == prompt.History(tuple(turns))
 
 
 def test_old_turns_leave_in_blocks_and_stay_out():
@@ -85,4 +90,46 @@ def test_a_long_question_is_looked_up_by_its_ends():
 
 
 def test_turns_without_an_answer_are_not_repeated():
-    assert prompt.fit([turn(1, reply="")], 1_000) == prompt.History((), ())
+    history = prompt.fit([turn(1, reply="")], 1_000)
+    assert (history.kept, history.dropped) == ((), ())
+    assert [t.id for t in history.unanswered] == ["t_1"]
+
+
+def test_a_summary_stands_before_the_turns_it_leaves():
+    turns = [turn(n) for n in range(6)]
+    history = prompt.fit(turns, 1_000, Summary("t_3", "They spoke\n\n[Now: of] tea.", 50))
+    assert [t.id for t in history.summarised] == ["t_0", "t_1", "t_2", "t_3"]
+    assert [t.id for t in history.kept] == ["t_4", "t_5"]
+    assert history.dropped == ()
+    opening = prompt.Opening("sys", "The user is Max.")
+    system, first, *_ = prompt.messages(opening, history, None, "And now?")
+    assert system.text == "sys\n\nThe user is Max."
+    assert [part.ref for part in system.parts] == ["system", "pinned"]
+    assert first.text.startswith("[Earlier in this conversation: They spoke [Now: of] tea.]\n")
+    assert [part.ref for part in first.parts][0::2] == ["summary", "t_4"]
+
+
+def test_a_summary_counts_first_and_goes_last():
+    turns = [turn(n) for n in range(6)]
+    summary = Summary("t_1", "Tea.", 50)
+    some = prompt.fit(turns, 250, summary)
+    assert [t.id for t in some.kept] == ["t_4", "t_5"]
+    assert [t.id for t in some.dropped] == ["t_2", "t_3"]
+    assert some.summary is summary
+    none = prompt.fit(turns, 49, summary)
+    assert (none.summary, none.kept, len(none.dropped)) == (None, (), 6)
+
+
+def test_a_summary_alone_opens_the_question():
+    history = prompt.fit([turn(1)], 1_000, Summary("t_1", "Tea.", 50))
+    _, question = prompt.messages(prompt.Opening("sys"), history, None, "More?")
+    assert [part.ref for part in question.parts] == ["summary", "question"]
+
+
+@pytest.mark.parametrize("context", [0, 256, 1_024, 2_048, 8_192, 131_072])
+def test_a_budget_adds_up(context):
+    budget = Budget.of(context)
+    assert budget.reply + budget.history < budget.context
+    assert budget.low + budget.summary <= budget.high < budget.history
+    assert budget.beside(0) == budget.history
+    assert budget.beside(budget.context) == 0

@@ -1,12 +1,10 @@
 """Turns against the fake model and a log in memory: every way a turn can end."""
 
 import asyncio
-from datetime import datetime
 
 import pytest
+from core.parts import ANA, Log, Memory, assemble, collect, end
 
-from assistant.core.turn import Turns
-from assistant.engine.fake import FakeEngine
 from assistant.errors import (
     ContextOverflow,
     ConversationNotFound,
@@ -16,78 +14,12 @@ from assistant.errors import (
     StoreError,
     TurnRunning,
 )
-from assistant.types import Conversation, Recalled, Turn, now
-
-ANA = Recalled("m_1", "Ana lives in Lyon", 0.9, "note", "2026-11-01T00:00:00Z")
+from assistant.types import Event
 
 
-class Memory:
-    """Finds what it was given; may take its time."""
-
-    def __init__(self, *found, pause=0.0):
-        self.found, self.pause = list(found), pause
-
-    async def recall(self, query, **_):
-        await asyncio.sleep(self.pause)
-        return self.found
-
-
-class Log:
-    """Keeps turns in a list; `broken` refuses to write the end of one."""
-
-    def __init__(self, broken=None):
-        self.rows: dict[str, Turn] = {}
-        self.ends: dict[str, dict] = {}
-        self.broken = broken
-        self.title = ""
-
-    async def get(self, conversation_id):
-        if conversation_id != "c_1":
-            raise ConversationNotFound
-        return Conversation("c_1", self.title, "system", now(), now())
-
-    async def update(self, conversation_id, *, title):
-        self.title = title
-
-    async def turns(self, conversation_id):
-        return list(self.rows.values())
-
-    async def turn(self, turn_id):
-        return self.rows[turn_id]
-
-    async def turn_events(self, turn_id):
-        return list(self.ends[turn_id]["events"])
-
-    async def start_turn(self, conversation_id, turn_id, text, model):
-        self.rows[turn_id] = Turn(turn_id, conversation_id, text, "running", now(), model=model)
-        return self.rows[turn_id]
-
-    async def finish_turn(self, turn_id, **end):
-        if self.broken:
-            raise self.broken
-        old = self.rows[turn_id]
-        self.ends[turn_id] = end
-        self.rows[turn_id] = Turn(
-            turn_id, "c_1", old.text, end["status"], old.started_at, context=end["context"],
-            reply=end["reply"], tokens=end["tokens"],
-        )  # fmt: skip
-
-
-def make(*replies, memory=None, log=None, **engine):
-    engine = FakeEngine(*replies, **engine)
-    log = log or Log()
-    return Turns(engine, memory or Memory(), log, lambda: datetime(2026, 11, 23)), engine, log  # noqa: DTZ001
-
-
-async def collect(stream):
-    return [event async for event in stream]
-
-
-async def end(run):
-    events = await asyncio.wait_for(collect(run.log.follow()), 5)
-    assert [event.id for event in events] == list(range(1, len(events) + 1))
-    assert [event.event in ("done", "failed") for event in events].count(True) == 1
-    return events
+def make(*replies, **rest):
+    parts = assemble(*replies, **rest)
+    return parts.turns, parts.engine, parts.log
 
 
 async def test_done():
@@ -220,14 +152,8 @@ async def test_what_is_forgotten_while_it_is_looked_for_is_not_used():
 
 async def test_who_comes_back_after_a_crash_gets_an_end():
     turns, _, log = make()
-    log.ends["t_1"] = {"events": [log_event("failed", 1, {"error": Stopped().body()})]}
+    log.ends["t_1"] = {"events": [Event(1, "failed", {"error": Stopped().body()})]}
     for after in (0, 1, 25):
         events = await collect(await turns.events("t_1", after))
         assert [e.event for e in events] == ["failed"]
         assert events[0].id > after
-
-
-def log_event(name, number, data):
-    from assistant.types import Event
-
-    return Event(number, name, data)

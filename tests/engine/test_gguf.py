@@ -104,6 +104,102 @@ def test_tables_agree_with_the_reference_package():
         assert names[number].removesuffix("_MOE") == name
 
 
+# --- what it costs ---------------------------------------------------------------------------
+
+
+def cost_of(write, pairs, more=(), layers=2):
+    """The cost of the toy with other metadata, its layers' tensors replaced by (layer, name, shape)."""
+    head = [("token_embd.weight", (32, 16), 0), ("output_norm.weight", (32,), 0)]
+    norms = [(f"blk.{n}.attn_norm.weight", (32,), 0) for n in range(layers)]
+    infos = [(f"blk.{n}.{name}", size, 0) for n, name, size in more]
+    prefixed = {f"llama.{key}": value for key, value in pairs.items()}
+    wanted = metadata() | {"llama.block_count": (U32, layers)} | prefixed
+    return inspect(write(build(wanted, [*head, *norms, *infos]))).cost
+
+
+def test_the_real_models_cost_what_they_take(tiny_model, starter_model):
+    tiny, starter = inspect(tiny_model).cost, inspect(starter_model).cost
+    assert set(tiny.kv_width) == {2 * 3 * 64}
+    assert set(starter.kv_width) == {2 * 2 * 64}
+    assert not any(tiny.state_width + starter.state_width)
+    assert (tiny.graph_width, starter.graph_width) == (3 * 1536 + 4 * 576, 3 * 4864 + 4 * 896)
+    # The one uses its embeddings as output, the other has both.
+    assert tiny.output_bytes == inspect(tiny_model).other_bytes
+    assert starter.output_bytes == 144_646_656 < inspect(starter_model).other_bytes
+
+
+def test_cache_widths_come_from_the_metadata_or_the_tensors(write):
+    assert cost_of(write, {}).kv_width == (2 * (8 + 8),) * 2
+    lengths = {"attention.key_length": (U32, 16), "attention.value_length": (U32, 4)}
+    assert cost_of(write, lengths).kv_width == (2 * (16 + 4),) * 2
+    heads = {"attention.head_count_kv": (ARRAY, (I32, [2, 0]))}
+    assert cost_of(write, heads).kv_width == (32, 0)
+    tensors = [(0, "attn_k.weight", (32, 24)), (0, "attn_v.weight", (32, 12))]
+    assert cost_of(write, {}, [*tensors, (1, "attn_k.weight", (32, 8))]).kv_width == (36, 16)
+    latent = lengths | {
+        "attention.key_length_mla": (U32, 4),
+        "attention.value_length_mla": (U32, 4),
+    }
+    assert cost_of(write, latent).kv_width == (2 * 16,) * 2
+
+
+def test_layers_without_a_cache_of_their_own_cost_none(write):
+    assert cost_of(write, {"attention.shared_kv_layers": (U32, 3)}, layers=4).kv_width == (
+        32,
+        0,
+        0,
+        0,
+    )
+    assert cost_of(write, {"nextn_predict_layers": (U32, 1)}, layers=3).kv_width == (32, 32, 0)
+
+
+def test_recurrent_layers_cost_a_state_for_each_sequence(write):
+    sizes = {
+        "ssm.conv_kernel": (U32, 4),
+        "ssm.inner_size": (U32, 64),
+        "ssm.state_size": (U32, 16),
+        "ssm.group_count": (U32, 2),
+    }
+    more = [(0, "ssm_out.weight", (64, 32)), (0, "attn_qkv.weight", (32, 96))]
+    found = cost_of(write, sizes, more)
+    assert found.kv_width == (0, 32)
+    assert found.state_width == (3 * (64 + 2 * 2 * 16) + 16 * 64, 0)
+
+
+def test_the_widest_part_of_the_graph(write):
+    assert cost_of(write, {"feed_forward_length": (U32, 100)}).graph_width == 3 * 100 + 4 * 32
+    each = {"feed_forward_length": (ARRAY, (I32, [10, 70]))}
+    assert cost_of(write, each).graph_width == 3 * 70 + 4 * 32
+    experts = {"expert_used_count": (U32, 8), "expert_feed_forward_length": (U32, 20)}
+    assert cost_of(write, experts).graph_width == 8 * (3 * 20 + 32) + 4 * 32
+
+
+def test_an_output_of_its_own_is_counted_once(write):
+    infos = [*tensors(), ("output.weight", (32, 16), 8)]
+    own = inspect(write(build(infos=infos))).cost
+    assert own.output_bytes == 32 * 4 + 32 * 16 // 32 * 34
+    tied = inspect(write(build())).cost
+    assert tied.output_bytes == 32 * 4 + 32 * 16 * 4
+    assert tied.largest_bytes == 32 * 32 // 32 * 34
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        {"attention.key_length": (U32, (1 << 32) - 1)},
+        {"attention.key_length": (F32, 3.5)},
+        {"attention.key_length": (BOOL, True)},
+        {"attention.value_length": (STRING, "long")},
+        {"attention.shared_kv_layers": (I32, -1)},
+        {"feed_forward_length": (ARRAY, (I32, [-1, 5]))},
+        {"feed_forward_length": (ARRAY, (F32, [1.0]))},
+        {"feed_forward_length": (ARRAY, (I32, [1] * 5000))},
+    ],
+)
+def test_numbers_that_cannot_be_right_are_not_believed(write, pairs):
+    assert cost_of(write, pairs) == cost_of(write, {})
+
+
 # --- what is wrong ---------------------------------------------------------------------------
 
 

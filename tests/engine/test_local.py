@@ -13,7 +13,8 @@ import pytest
 from assistant.config import LIMITS, Settings
 from assistant.engine.catalogue import Catalogue
 from assistant.engine.fallback import RUNGS, Remembered, ladder
-from assistant.engine.local import LocalEngine, default_threads, physical_cores
+from assistant.engine.loader import Loader, default_threads, physical_cores
+from assistant.engine.local import LocalEngine
 from assistant.errors import (
     ContextOverflow,
     EngineBusy,
@@ -23,6 +24,7 @@ from assistant.errors import (
     ModelInvalid,
     ModelMissing,
     ModelNotFound,
+    ModelSetAside,
     Stopped,
 )
 from assistant.types import Finished, Message, Part, Piece, Prefilled, Request, Sampling
@@ -39,14 +41,14 @@ async def make(tmp_path, tiny_model, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     made = []
 
-    def build(mode="", model="tiny", folder=tiny_model.parent, **settings):
+    def build(mode="", model="tiny", folder=tiny_model.parent, states=None, **settings):
         module = "crashing_service" if mode else "assistant.engine.service"
         timing = Timing(backoff=0.05, backoff_most=0.1)
         child = Child("engine", module, arguments=[mode] if mode else [], timing=timing)
         settings = Settings(model=model, context=1024, **settings)
-        engine = LocalEngine(
-            child, Catalogue(folder), settings, Remembered(tmp_path / "engine.json")
-        )
+        catalogue, remembered = Catalogue(folder), Remembered(tmp_path / "engine.json")
+        loader = Loader(child, catalogue, settings, remembered, states, bytes(32))
+        engine = LocalEngine(child, catalogue, settings, loader)
         made.append(engine)
         return engine
 
@@ -186,18 +188,22 @@ async def test_leaving_during_generation_frees_the_model(make):
 
 async def test_requests_wait_their_turn_and_the_queue_is_bounded(make):
     engine = make()
-    places = [engine.reserve() for _ in range(LIMITS.queue_length)]
-    with pytest.raises(EngineBusy) as caught:
+    places = [engine.reserve() for _ in range(LIMITS.device_queue_length)]
+    with pytest.raises(EngineBusy):
         engine.reserve()
+    left = LIMITS.queue_length - LIMITS.device_queue_length
+    places += [engine.reserve(device="phone") for _ in range(left)]
+    with pytest.raises(EngineBusy) as caught:
+        engine.reserve(device="tray")
     assert caught.value.retry_after_s > 0
     for place in places:
         place.release()
         place.release()
     assert engine.queue_length == 0
     short = msgspec.structs.replace(GREEDY, max_tokens=4)
-    alone = [words(await ask(engine, f"Say {n}.", short)) for n in range(4)]
-    together = await asyncio.gather(*(ask(engine, f"Say {n}.", short) for n in range(4)))
-    assert [words(items) for items in together] == alone
+    together = await asyncio.gather(*(ask(engine, f"Say {n}.", short) for n in range(12)))
+    assert all(words(items) for items in together)
+    assert [items[-1].tokens_out for items in together] == [4] * 12
 
 
 async def test_a_crash_in_mid_stream(make):
@@ -309,7 +315,7 @@ async def test_a_kill_from_outside_says_nothing_about_the_settings(make):
     await asyncio.sleep(0.7)
     os.kill(engine.children()[0].pid, signal.SIGKILL)
     assert words(await asking)
-    assert make("slow")._remembered.get(engine._catalogue.resolve("tiny").sha256) == ""
+    assert make("slow")._loader._remembered.get(engine._catalogue.resolve("tiny").sha256) == ""
 
 
 async def test_a_failed_load_leaves_nothing_behind(make):
@@ -363,3 +369,95 @@ def test_a_lost_memory_of_settings_is_no_harm(tmp_path):
 
 def test_threads():
     assert 1 <= default_threads() <= physical_cores() <= os.cpu_count()
+
+
+async def test_who_had_heard_nothing_is_asked_again_after_a_crash(make, tmp_path):
+    engine = make(f"once:{tmp_path / 'died'}")
+    answers = await asyncio.gather(*(ask(engine, f"Say {n}.") for n in range(3)))
+    for items in answers:
+        assert words(items)
+        assert sum(isinstance(item, Prefilled) for item in items) == 1
+    assert engine.children()[0].crashes == 1
+    assert engine._crashes == 0
+
+
+async def test_a_model_that_crashes_three_times_is_set_aside(make):
+    engine = make("asked")
+    for _ in range(2):
+        with pytest.raises(EngineCrashed):
+            await ask(engine, "Hi")
+        if engine._crashes >= 3:
+            break
+    with pytest.raises(ModelSetAside, match="3 times"):
+        engine.reserve()
+    assert engine.info().state == "failed"
+    assert "crashed" in engine.info().problem
+    await engine.use("tiny")
+    engine.reserve().release()
+
+
+async def test_on_a_gpu_each_crash_takes_layers_away(make):
+    engine = make("asked")
+    loader = engine._loader
+    assert loader._ladder("tiny", "k", gpu=True)[0].name == ""
+    steps = []
+    for _ in range(3):
+        loader.step_down("tiny")
+        steps.append(loader._ladder("tiny", "k", gpu=True)[0].name)
+    assert steps == ["half-gpu", "cpu-only", "cpu-only"]
+    assert loader._ladder("other", "k", gpu=True)[0].name == ""
+
+
+async def test_a_chat_survives_unload_and_restart_on_disk_and_nobody_can_read_it(make, tmp_path):
+    states = tmp_path / "chats"
+    text = "Ana lives in Lyon and drinks peppermint tea. " * 12
+    before = (Message.of("user", text, "t_1"),)
+    engine = make(states=states)
+    first = await chat(engine, before)
+    history = (
+        *before,
+        Message.of("assistant", words(first), "t_1"),
+        Message.of("user", "And?", "q"),
+    )
+    await engine._child.stop()
+    await engine.close()
+    kept = [path.read_bytes() for path in states.iterdir()]
+    assert kept
+    assert not any(b"peppermint" in data or b"c_1" in data for data in kept)
+    again = make(states=states)
+    second = await chat(again, history)
+    assert second[0].cached >= first[0].tokens
+    await again.forget({"t_1"})
+    await again._child.stop()
+    assert not list(states.iterdir())
+    third = await chat(again, history)
+    assert third[0].cached < 40
+    await again.close()
+    assert list(states.iterdir())
+    await again.forget({"c_1"})
+    assert not list(states.iterdir()), "with no child running nothing was deleted"
+
+
+async def chat(engine, messages):
+    place = engine.reserve()
+    try:
+        request = Request(messages, GREEDY, chat="c_1")
+        async with contextlib.aclosing(place.stream(request)) as items:
+            return [item async for item in items]
+    finally:
+        place.release()
+
+
+async def test_prompts_are_read_ahead(make):
+    engine = make()
+    text = "Ana lives in Lyon and drinks tea. " * 10
+    read = await engine.prefill(Request((Message.of("user", text, "m_1"),), GREEDY, chat="c_1"))
+    assert read.tokens > 60
+    asked = await chat(engine, (Message("user", (Part(text, "m_1"), Part("Where?", "question"))),))
+    assert asked[0].cached >= read.tokens - 1
+    assert engine.queue_length == 0
+    await asyncio.sleep(1.2)
+    report = engine.report()
+    assert report["steps"] > 0
+    assert report["busy_s"] >= report["decode_s"] > 0
+    assert report["threads"] >= 1

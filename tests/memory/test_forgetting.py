@@ -9,7 +9,7 @@ import pytest
 
 from assistant.errors import EmbedderError, StoreError
 from assistant.memory import database, keys, writer
-from assistant.types import NewMemory
+from assistant.types import NewMemory, Recalled
 
 PLUMBERS = [
     "Call the plumber about the boiler",
@@ -18,6 +18,13 @@ PLUMBERS = [
     "Buy bread",
     "The bus was late",
 ]
+
+
+def listener(told):
+    async def listen(gone, _touched):
+        told.extend(gone)
+
+    return listen
 
 
 async def test_without_vectors_a_query_forgets_nothing(memory):
@@ -93,7 +100,7 @@ async def test_a_copy_that_cannot_be_deleted_is_tried_again_at_the_next_start(
     copy = paths.database.with_name("memory.db.before-x")
     async with memory() as service:
         row = await service.memories.add(NewMemory("hello"))
-        service.memories.on_forgotten = told.extend
+        service.memories.on_forgotten = listener(told)
         copy.write_bytes(b"copy")
         with monkeypatch.context() as patch:
 
@@ -117,10 +124,48 @@ async def test_caches_go_even_if_the_log_cannot_be_emptied(memory, monkeypatch):
             raise StoreError
 
         told = []
-        service.memories.on_forgotten = told.extend
+        service.memories.on_forgotten = listener(told)
         with monkeypatch.context() as patch:
             patch.setattr(service._writer, "checkpoint", broken)
             with pytest.raises(StoreError):
                 await service.memories.delete(row.id)
         assert told == [row.id]
         assert not service._embedder._questions
+
+
+async def test_who_forgets_waits_until_caches_have_followed(memory):
+    async with memory() as service:
+        row = await service.memories.add(NewMemory("The vault code is Zx81"))
+        chats = service.conversations
+        chat, other = await chats.create("x", ""), await chats.create("y", "")
+        item = Recalled(row.id, row.text, 1.0, "note", row.said_at)
+        for turn_id, where, recalled in (
+            ("t_0", chat, []), ("t_1", chat, [item]), ("t_2", chat, []), ("t_3", other, [])
+        ):  # fmt: skip
+            await chats.start_turn(where.id, turn_id, "What is it?", "m")
+            context = row.text if recalled else ""
+            await chats.finish_turn(
+                turn_id, status="done", reply="ok", context=context, recalled=recalled
+            )
+        order = []
+
+        async def listen(gone, touched):
+            await asyncio.sleep(0.02)
+            order.append((list(gone), set(touched.turns), set(touched.conversations)))
+
+        service.memories.on_forgotten = listen
+        await service.memories.delete(row.id)
+        assert order == [([row.id], {"t_1", "t_2"}, {chat.id})]
+
+
+async def test_a_cache_that_cannot_follow_is_no_success(memory):
+    async with memory() as service:
+        row = await service.memories.add(NewMemory("hello"))
+
+        async def broken(_gone, _touched):
+            raise StoreError
+
+        service.memories.on_forgotten = broken
+        with pytest.raises(StoreError):
+            await service.memories.forget(ids=[row.id])
+        assert (await service.memories.count()).count == 0

@@ -1,0 +1,36 @@
+"""Warm before asked: called when a chat is opened, a key goes down, or typing pauses."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from assistant.api.deps import Use
+from assistant.api.replies import reply
+from assistant.config import LIMITS
+
+router = APIRouter(prefix="/api/v1", tags=["turns"])
+
+
+class Warm(BaseModel):
+    """What may be asked soon. Without a conversation: the first question of a new one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    conversation: str | None = Field(None, max_length=LIMITS.name_chars)
+    draft: str | None = Field(
+        None, max_length=LIMITS.turn_chars, description="What has been typed so far."
+    )
+
+
+@router.post("/warm", status_code=202)
+async def warm(use: Use, body: Warm) -> Response:
+    """Load the model, read the chat and what the draft recalls ahead; answers at once how far that is.
+
+    200 when all is ready or nothing can be done, 202 while it goes on; ask again to see. It never
+    fails, never waits in the queue and never delays an answer. The latest draft of a conversation
+    replaces the one before.
+    """
+    warmth = use.drafts.warm(body.conversation or "", body.draft or "")
+    return reply(warmth, 202 if warmth.state in ("loading", "warming") else 200)

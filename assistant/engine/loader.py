@@ -1,0 +1,203 @@
+"""Loads a model into the engine child, on the settings this machine survives."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from assistant.config import LIMITS, Settings
+from assistant.engine import fallback, templates
+from assistant.engine.catalogue import Catalogue, ModelFile
+from assistant.engine.detached import run_detached
+from assistant.engine.devices import Device, gpu_backends
+from assistant.engine.hardware import hardware, why_no_gpu
+from assistant.engine.plan import Plan, plan
+from assistant.errors import AssistantError, ChildCrashed, ChildStopped, EngineUnloadable
+from assistant.types import ModelInfo
+from assistant.worker import Child
+
+log = logging.getLogger(__name__)
+
+SEQUENCES = 16
+"""Chats in the cache at once, and one for the beginning they share."""
+SPARE_CELLS = 2_048
+"""Tokens beside a chat's context, for work in the background."""
+
+
+class Loader:
+    """See the module."""
+
+    def __init__(
+        self,
+        child: Child,
+        catalogue: Catalogue,
+        settings: Settings,
+        remembered: fallback.Remembered,
+        states: Path | None = None,
+        key: bytes = b"",
+    ) -> None:
+        self._child = child
+        self._catalogue = catalogue
+        self._settings = settings
+        self._remembered = remembered
+        self._states = states
+        self._key = key
+        self._floors: dict[str, str] = {}
+
+    async def load(self, name: str) -> ModelInfo:
+        """Load a model, one rung after the other. Raises what the last one raised, or ChildStopped."""
+        file = await run_detached(lambda: self._catalogue.resolve(name))
+        devices = msgspec.convert(await self._child.call_unprepared("devices"), tuple[Device, ...])
+        planned = self._plan(file, devices)
+        facts, rung = await self._climb_down(name, file, planned)
+        family = templates.choose(
+            file.info.architecture, facts["marked"], file.family or self._settings.family
+        )
+        log.info("model %s ready, %s", name, rung.name or "default settings")
+        return ModelInfo(
+            id=name,
+            family=family,
+            state="ready",
+            context=facts["context"],
+            layers=facts["layers"],
+            gpu_layers=min(facts["gpu_layers"], facts["layers"]),
+            device=facts["device"],
+            vram_bytes=round(planned.vram_bytes * rung.gpu_share),
+            offload=await run_detached(lambda: _why(devices, planned, rung)),
+            safe_mode=rung.name,
+            problem=_missing(facts, planned, rung),
+        )
+
+    def _plan(self, file: ModelFile, devices: Sequence[Device]) -> Plan:
+        context = self._settings.context or file.context
+        return plan(
+            file.info,
+            devices,
+            wanted_layers=self._settings.gpu_layers,
+            cells=context + min(SPARE_CELLS, context // 4),
+            streams=SEQUENCES,
+            least_cells=context,
+        )
+
+    def step_down(self, name: str) -> None:
+        """The model died while it answered, on a GPU: fewer layers from now on, until Nestor starts anew."""
+        names = [rung.name for rung in fallback.RUNGS]
+        at = names.index(self._floors.get(name, ""))
+        self._floors[name] = names[min(max(at, 1) + 1, len(names) - 1)]
+
+    def forget(self, refs: Collection[str]) -> None:
+        """Delete what is kept on disk of chats with one of these ids. Blocks."""
+        if self._states is None or not self._states.is_dir():
+            return
+        from assistant.engine.states import States
+
+        states = States(self._states, self._key, "", LIMITS.kv_disk_bytes)
+        try:
+            states.forget(refs)
+        finally:
+            states.close()
+
+    async def _climb_down(
+        self, name: str, file: ModelFile, planned: Plan
+    ) -> tuple[dict[str, Any], fallback.Rung]:
+        key = file.sha256 or str(file.path)
+        problem: AssistantError = EngineUnloadable()
+        lasting = True
+        for rung in self._ladder(name, key, gpu=planned.gpu_layers > 0):
+            try:
+                facts = await self._child.call_unprepared("load", self._spec(file, planned, rung))
+            except ChildStopped:
+                raise
+            except (ChildCrashed, EngineUnloadable) as exc:
+                log.warning("model %s failed with %s", name, rung.name or "defaults")
+                problem = exc
+                # Killed from outside, for memory or by hand: says nothing about the settings.
+                lasting = lasting and getattr(exc, "exit_code", None) != -signal.SIGKILL
+                continue
+            if lasting:
+                self._remembered.put(key, rung.name)
+            return facts, rung
+        raise EngineUnloadable(
+            f"The model could not be loaded with any settings: {problem.message}"
+        ) from problem
+
+    def _ladder(self, name: str, key: str, *, gpu: bool) -> tuple[fallback.Rung, ...]:
+        first = self._remembered.get(key)
+        names = [rung.name for rung in fallback.RUNGS]
+        return fallback.ladder(
+            gpu=gpu, first=max(first, self._floors.get(name, ""), key=names.index)
+        )
+
+    def _spec(self, file: ModelFile, planned: Plan, rung: fallback.Rung) -> dict[str, Any]:
+        model = {
+            "path": str(file.path),
+            "context": self._settings.context or file.context,
+            "cells": planned.cells,
+            "ubatch": planned.ubatch,
+            "offload_kv": planned.offload_kv and rung.gpu_share == 1.0,
+            "split": planned.split if rung.gpu_share == 1.0 else (),
+            "sequences": SEQUENCES,
+            "threads": self._settings.threads or default_threads(),
+            "fixed_threads": self._settings.threads > 0,
+            "gpu_layers": round(planned.gpu_layers * rung.gpu_share),
+            "use_extra_bufts": rung.use_extra_bufts,
+        }
+        return {"model": model, "states": self._states_spec(file)}
+
+    def _states_spec(self, file: ModelFile) -> dict[str, Any] | None:
+        if self._states is None or not LIMITS.kv_disk_bytes:
+            return None
+        from assistant.engine.service import StatesSpec
+        from assistant.engine.states import identity
+
+        spec = StatesSpec(
+            folder=str(self._states),
+            key=self._key,
+            model=identity(file.sha256 or str(file.path), fallback.library_version()),
+            limit_bytes=LIMITS.kv_disk_bytes,
+        )
+        return msgspec.structs.asdict(spec)
+
+
+def _why(devices: Sequence[Device], planned: Plan, rung: fallback.Rung) -> str:
+    """Why a GPU is not used, or not for everything."""
+    if planned.gpu_layers and rung.gpu_share < 1.0:
+        return "The GPU ran out of memory or failed with more layers; fewer are on it now."
+    return why_no_gpu(bool(gpu_backends()), devices, hardware()) or planned.reason
+
+
+def _missing(facts: dict[str, Any], planned: Plan, rung: fallback.Rung) -> str:
+    if not facts["gpu_layers"] and planned.gpu_layers and rung.gpu_share:
+        return f"{planned.gpu_layers} layers were meant for the GPU, but none went there."
+    return ""
+
+
+def default_threads() -> int:
+    """Physical cores minus one, so that the desktop keeps one; both of two."""
+    cores = physical_cores()
+    return cores if cores <= 2 else cores - 1
+
+
+def physical_cores() -> int:
+    """Cores this process may run on, hyper-threads counted once where the system tells."""
+    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    if usable is None:
+        return max(1, os.cpu_count() or 1)
+    siblings = {_siblings(cpu) for cpu in usable}
+    return max(1, len(siblings))
+
+
+def _siblings(cpu: int) -> str:
+    try:
+        with open(  # noqa: PTH123
+            f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list", encoding="ascii"
+        ) as file:
+            return file.read().strip()
+    except OSError:
+        return str(cpu)

@@ -1,0 +1,115 @@
+"""Guesses the next tokens of an answer from what was read before: n-gram prompt lookup.
+
+Rewriting, editing and quoting repeat the prompt; then many tokens are checked in one batch for less
+than their price one by one (prompt lookup decoding, A. Saxena 2023; n-gram speculation in vLLM and
+llama.cpp). The model's own choice decides each token, so the answer does not change. How many are
+guessed follows from how often guesses hold and from what a batch costs here, both measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+NGRAM = 3
+SIZES = (3, 7, 15, 31)
+"""Guesses at a time: with the token before them they fill blocks of four rows, ggml's fast shape."""
+WINDOW = 8
+"""How far behind a changed token the old text is searched for where it goes on."""
+TRIAL = 0.75
+"""How often guesses are believed to hold before anything is known."""
+WEIGHT = 0.05
+"""Of the newest guess in that."""
+PATIENCE = 24
+"""Tokens without a guess when guesses do not pay; doubled each time, up to 16 times as long."""
+
+Cost = Callable[[int], float]
+"""What a batch of so many rows costs, in batches of one row."""
+
+
+class Lookup:
+    """The guesses for one answer."""
+
+    def __init__(self, prompt: Sequence[int]) -> None:
+        self._tokens = list(prompt)
+        self._after: dict[tuple[int, ...], int] = {}
+        """Where each run of NGRAM tokens was last seen: the index after it."""
+        self._source = -1
+        """Where the guesses are being taken from, while they hold."""
+        self._lost = -1
+        """Where they last held, while the answer may come back to it."""
+        self._holds = TRIAL
+        self._rest = 0
+        self._failures = 0
+        for end in range(NGRAM, len(self._tokens)):
+            self._after[tuple(self._tokens[end - NGRAM : end])] = end
+
+    def propose(self, most: int, cost: Cost) -> list[int]:
+        """At most `most` tokens that may come next; none where that would not pay."""
+        if self._rest > 0:
+            return []
+        if self._source < 0:
+            self._source = self._after.get(tuple(self._tokens[-NGRAM:]), -1)
+        if self._source < 0:
+            return []
+        size = self._size(most, cost)
+        return self._tokens[self._source : self._source + size]
+
+    def _size(self, most: int, cost: Cost) -> int:
+        sizes = SIZES[:1] if self._lost >= 0 else SIZES
+        gains = {
+            size: _tokens(self._holds, size) / cost(size + 1) for size in sizes if size <= most
+        }
+        best = max(gains, key=gains.__getitem__, default=0)
+        if best and gains[best] > 1.0:
+            return best
+        if best:
+            self._give_up()
+        return 0
+
+    def took(self, drafted: int, accepted: int) -> None:
+        """What became of the last guesses; the tokens themselves come through `add`."""
+        for _ in range(accepted):
+            self._holds += WEIGHT * (1.0 - self._holds)
+        if accepted < drafted:
+            self._holds -= WEIGHT * self._holds
+        if drafted and accepted == drafted:
+            self._failures = 0
+
+    def add(self, token: int) -> None:
+        """The next token of the answer."""
+        before = tuple(self._tokens[-NGRAM:])
+        if len(before) == NGRAM:
+            self._after[before] = len(self._tokens)
+        self._tokens.append(token)
+        self._rest -= self._rest > 0
+        self._follow(token)
+
+    def _follow(self, token: int) -> None:
+        """Go on in the old text; where a word was changed, find the place behind it."""
+        if self._source >= 0 and self._tokens[self._source] == token:
+            self._source, self._lost = self._source + 1, -1
+            return
+        first = self._source >= 0 and self._lost < 0
+        if first:
+            self._lost = self._source
+        self._source = -1
+        if self._lost < 0:
+            return
+        ahead = self._tokens[self._lost + 1 : self._lost + WINDOW]
+        if token in ahead:
+            self._source = self._lost + 2 + ahead.index(token)
+        elif first:
+            self._source = self._lost + 1
+        elif tuple(self._tokens[-NGRAM:]) in self._after:
+            self._lost = -1
+
+    def _give_up(self) -> None:
+        """For a while; then guesses are tried as if nothing were known."""
+        self._rest = PATIENCE << min(self._failures, 4)
+        self._failures += 1
+        self._holds, self._source, self._lost = TRIAL, -1, -1
+
+
+def _tokens(holds: float, size: int) -> float:
+    """How many tokens a batch yields, if each guess holds this often."""
+    return size + 1.0 if holds >= 1.0 else (1.0 - holds ** (size + 1)) / (1.0 - holds)

@@ -1,0 +1,134 @@
+"""How many threads compute, chosen while they do: a polite guest, and a quick one.
+
+Threads wait for each other at every layer. One that has to share its core with another program holds
+up all the others: on two cores with one busy neighbour two threads give a seventh of what one gives
+(measured; shared/reference/engine.md). So the neighbours are watched, and whoever has no core to
+itself does not take part.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+
+CHECK_S = 0.25
+SMOOTH = 0.5
+"""Weight of the newest look at the neighbours."""
+SPARE = 0.35
+"""Of a core: what neighbours may take before a thread gives way."""
+RETURN = 0.15
+"""Of a core: a thread comes back when neighbours take less than this beyond what it leaves them."""
+BATTERY_SHARE = 0.5
+BATTERY_S = 15.0
+
+
+class Load:
+    """CPU time that other processes take, in cores."""
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self._at = 0.0
+        self._total = 0.0
+        self._own = 0.0
+        self.look()
+
+    def look(self) -> float:
+        """Cores busy with others since the last look."""
+        at = time.monotonic()
+        every = psutil.cpu_times(percpu=True)
+        ours = [every[cpu] for cpu in usable_cpus() if cpu < len(every)]
+        total = sum(_busy(times) for times in ours or every)
+        mine = self._process.cpu_times()
+        own = mine.user + mine.system
+        passed, others = at - self._at, (total - self._total) - (own - self._own)
+        self._at, self._total, self._own = at, total, own
+        return max(0.0, others / passed) if passed > 0 else 0.0
+
+
+def on_battery() -> bool:
+    """Whether the machine runs on its battery."""
+    try:
+        battery = psutil.sensors_battery()
+    except (AttributeError, OSError, RuntimeError):
+        return False
+    return battery is not None and battery.power_plugged is False
+
+
+class Pace:
+    """Chooses between one thread and `threads`; with `fixed`, the user chose."""
+
+    def __init__(
+        self,
+        threads: int,
+        apply: Callable[[int], None],
+        *,
+        fixed: bool = False,
+        cores: int | None = None,
+        load: Callable[[], float] | None = None,
+        battery: Callable[[], bool] = on_battery,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._most = threads
+        self._apply = apply
+        self._fixed = fixed
+        self._cores = cores or len(usable_cpus())
+        self._load = load or Load().look
+        self._battery = battery
+        self._clock = clock
+        self._checked_at = clock()
+        self._power_at = 0.0
+        self._saving = False
+        self._others = 0.0
+        self.threads = threads
+
+    def check(self) -> None:
+        """Look at the neighbours if it is time, and follow."""
+        now = self._clock()
+        if now - self._checked_at < CHECK_S:
+            return
+        away = now - self._checked_at > 4 * CHECK_S
+        self._checked_at = now
+        seen = self._load()
+        self._others = seen if away else SMOOTH * seen + (1 - SMOOTH) * self._others
+        if now - self._power_at > BATTERY_S:
+            self._power_at, self._saving = now, self._battery()
+        wanted = self.threads if self._fixed else self._choose()
+        if wanted != self.threads:
+            self.threads = wanted
+            self._apply(wanted)
+
+    def report(self) -> dict[str, Any]:
+        """As `status` shows it."""
+        return {
+            "threads": self.threads,
+            "threads_most": self._most,
+            "neighbours": round(self._others, 2),
+            "power": "battery" if self._saving else "mains",
+        }
+
+    def _choose(self) -> int:
+        most = max(1, round(self._most * BATTERY_SHARE)) if self._saving else self._most
+        free = self._cores - self._others
+        # What is free beyond our own threads decides: a core that others half need is not ours.
+        fits = most
+        while fits > 1 and fits > free + (SPARE if fits <= self.threads else RETURN):
+            fits -= 1
+        return fits
+
+
+def usable_cpus() -> list[int]:
+    """The processors this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def _busy(times: Any) -> float:
+    """Seconds that were not idle. Guests are counted in user time already."""
+    idle = times.idle + getattr(times, "iowait", 0.0)
+    guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
+    return float(sum(times) - guests - idle)

@@ -1,0 +1,340 @@
+"""Continuous batching: each step computes the next token of every stream, and a bounded piece of a prompt.
+
+One thread owns it. Work of a higher class pauses lower ones between two steps; a chat keeps its
+cells until others need them, and goes to disk before it loses them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence, Set
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from assistant.engine.admission import Admission
+from assistant.engine.costs import Costs
+from assistant.engine.generation import Generation
+from assistant.engine.llama import ABORTED, FULL, OK, OUTPUT_ROWS, Row
+from assistant.engine.slots import Slots
+from assistant.errors import AssistantError, EngineError, Stopped
+from assistant.types import Sampling
+
+BACKGROUND_CHUNK = 64
+"""Prompt tokens of a step that nobody waits for: whoever comes next waits for this step."""
+LOOKUP_ROWS = 32
+"""Rows of a step up to which guesses may fill it."""
+LOOKUP_STREAMS = 2
+"""With more streams than these a step is full enough without guesses."""
+OVERDUE_S = 8.0
+"""A prompt that waited so long is read first, however long it is."""
+
+
+class Model(Protocol):
+    """What computes; see `llama.Llama`."""
+
+    def decode(self, rows: Sequence[Row]) -> int: ...
+    def logits(self, row: int) -> np.ndarray[Any, Any]: ...
+    def sampler(self, sampling: Sampling) -> Any: ...
+    def piece(self, token: int) -> bytes: ...
+    def is_end(self, token: int) -> bool: ...
+    def abort(self, on: bool) -> None: ...
+
+
+class Part(NamedTuple):
+    """The share of one generation in a batch."""
+
+    generation: Generation
+    first: int
+    """Its first row."""
+    tokens: list[int]
+    drafted: int
+    """How many of its tokens, at the end, are guesses."""
+    output: bool
+
+
+class Timing:
+    """Where the time of the scheduler goes, in seconds since the model was loaded."""
+
+    def __init__(self) -> None:
+        self.busy_s = self.decode_s = self.sample_s = 0.0
+        self.steps = self.tokens = 0
+
+    def report(self) -> dict[str, float]:
+        """As `status` shows it."""
+        return {name: round(value, 4) for name, value in vars(self).items()}
+
+
+class Scheduler:
+    """See the module. `submit` and `step` belong to one thread, `interrupt` to any."""
+
+    def __init__(self, model: Model, slots: Slots, admission: Admission) -> None:
+        self._model = model
+        self._slots = slots
+        self._admission = admission
+        self._costs = Costs()
+        self._running: list[Generation] = []
+        self._long: frozenset[Generation] = frozenset()
+        """Who is in the present step, if it may take long."""
+        self._mark = 0.0
+        self.timing = Timing()
+        self.on_broken: Callable[[], None] | None = None
+        """Told when llama.cpp fails for good; otherwise those in the batch hear an error."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is anything to do."""
+        return bool(self._running or self._admission.waiting)
+
+    @property
+    def running(self) -> Sequence[Generation]:
+        """Those that have a slot."""
+        return self._running
+
+    def submit(self, generation: Generation) -> None:
+        """Take a generation; its caller hears from it."""
+        for warm in [g for g in self._running if _supersedes(generation, g)]:
+            self._end(warm, Stopped("The chat was asked."))
+        self._admission.drop_warm(generation)
+        self._admission.add(generation)
+
+    def interrupt(self, generation: Generation) -> None:
+        """Its caller left: end a long step it is in. Short ones end by themselves. From any thread."""
+        if generation in self._long:
+            self._model.abort(True)
+
+    def fail(self, error: EngineError) -> None:
+        """End everything with `error`."""
+        for generation in [*self._running, *self._admission.waiting]:
+            self._end(generation, error)
+
+    def forget(self, refs: Set[str]) -> int:
+        """Empty every slot that holds one of these; how many."""
+        return self._slots.forget(refs)
+
+    def step(self) -> None:
+        """Let whoever left go, give slots to who waits, and compute one batch."""
+        begun = self._mark or time.perf_counter()
+        self._reap()
+        self._admission.admit(self._running)
+        parts = self._compose()
+        if parts:
+            self._compute(parts)
+        self._mark = time.perf_counter()
+        self.timing.busy_s += self._mark - begun
+        if not self.busy:
+            self._mark = 0.0
+
+    # --- who takes part ------------------------------------------------------------------
+
+    def _reap(self) -> None:
+        for generation in [*self._running, *self._admission.waiting]:
+            if generation.caller.cancelled:
+                self._end(generation, None)
+
+    def _compose(self) -> list[Part]:
+        """The next batch: the highest class only."""
+        rank = min((g.rank for g in self._running), default=0)
+        current = [g for g in self._running if g.rank == rank]
+        streams = [g for g in current if g.answering and g.left == 1]
+        prompts = sorted((g for g in current if g not in streams), key=_urgency)
+        waiting = sum(g.left for g in prompts)
+        budget = self._costs.beside(len(streams), waiting) if prompts else 0
+        if rank and not streams:
+            budget = min(budget, BACKGROUND_CHUNK)
+        most = LOOKUP_ROWS - len(streams) if len(streams) <= LOOKUP_STREAMS and not budget else 0
+        batch = [_part(g, self._guesses(g, most)) for g in streams]
+        for generation in prompts[: OUTPUT_ROWS - LOOKUP_ROWS]:
+            if budget > 0:
+                batch.append(_part(generation, [], min(budget, generation.left)))
+                budget -= len(batch[-1].tokens)
+        self._long = frozenset() if streams else frozenset(part.generation for part in batch)
+        return self._fit(batch)
+
+    def _guesses(self, generation: Generation, most: int) -> list[int]:
+        if not generation.lookup or not most:
+            return []
+        guesses = generation.lookup.propose(min(most, self._room(generation) - 1), self._costs)
+        if generation.matcher and guesses:
+            guesses = guesses[: generation.matcher.allowed(guesses)]
+        return guesses
+
+    def _fit(self, batch: list[Part]) -> list[Part]:
+        """Make room in the cache; whoever finds none goes back to the queue."""
+        for part in batch:
+            if part.generation.slot is not None:
+                self._admission.make_room(part.generation, len(part.tokens), self._running)
+        row, fitting = 0, []
+        for part in batch:
+            if part.generation.slot is not None:
+                fitting.append(part._replace(first=row))
+                row += len(part.tokens)
+        return fitting
+
+    # --- the batch -----------------------------------------------------------------------
+
+    def _compute(self, parts: list[Part]) -> None:
+        begun = time.perf_counter()
+        code = self._model.decode(_rows(parts))
+        taken = time.perf_counter() - begun
+        self.timing.decode_s += taken
+        self.timing.steps += 1
+        if code != OK:
+            return self._recover(parts, code)
+        self._costs.took(sum(len(part.tokens) for part in parts), taken)
+        for part in parts:
+            self._take(part)
+        return None
+
+    def _recover(self, parts: list[Part], code: int) -> None:
+        self._model.abort(False)
+        for part in parts:
+            assert part.generation.slot is not None
+            self._slots.settle(part.generation.slot)
+        if code == ABORTED:
+            return
+        if code == FULL and self._admission.relieve(self._running):
+            return
+        if self.on_broken is not None:
+            self.on_broken()
+        for part in parts:
+            self._end(part.generation, EngineError(f"llama.cpp could not go on ({code})."))
+
+    def _take(self, part: Part) -> None:
+        """Take a generation's tokens into its slot, and choose what comes after them."""
+        generation = part.generation
+        slot = generation.slot
+        assert slot is not None
+        known = len(part.tokens) - part.drafted
+        self._slots.grow(slot, part.tokens)
+        if not generation.answering and 0 < generation.prompt.shared <= len(slot.tokens):
+            self._slots.remember(slot, generation.prompt.shared)
+        if not generation.spec.answer and not generation.left:
+            return self._finish(generation, "stop")
+        if not part.output:
+            return None
+        generation.tell_prefilled()
+        try:
+            accepted = self._choose(part, part.first + known - 1)
+        except AssistantError as exc:
+            return self._end(generation, exc)
+        if part.drafted:
+            generation.drafted += part.drafted
+            generation.accepted += accepted
+            if generation.lookup:
+                generation.lookup.took(part.drafted, accepted)
+            if generation.slot is not None and accepted < part.drafted:
+                self._slots.cut(slot, len(slot.tokens) - (part.drafted - accepted))
+        return None
+
+    def _choose(self, part: Part, row: int) -> int:
+        """Sample after each row as long as the guesses hold; how many held."""
+        generation, guesses = part.generation, part.tokens[len(part.tokens) - part.drafted :]
+        for accepted in range(part.drafted + 1):
+            token = self._sample(generation, row + accepted)
+            self.timing.tokens += 1
+            if self._model.is_end(token):
+                self._cut_guesses(part, accepted)
+                self._finish(generation, "stop")
+                return accepted
+            generation.say(token, self._model.piece(token))
+            reason = self._over(generation)
+            if reason:
+                self._cut_guesses(part, accepted)
+                self._finish(generation, reason)
+                return accepted
+            if accepted < part.drafted and token != guesses[accepted]:
+                return accepted
+        return part.drafted
+
+    def _cut_guesses(self, part: Part, accepted: int) -> None:
+        """Before a slot is let go: what was guessed wrong leaves it."""
+        slot = part.generation.slot
+        if slot is not None and accepted < part.drafted:
+            self._slots.cut(slot, len(slot.tokens) - (part.drafted - accepted))
+
+    def _sample(self, generation: Generation, row: int) -> int:
+        begun = time.perf_counter()
+        if generation.sampler is None:
+            generation.sampler = self._model.sampler(generation.spec.sampling)
+        if generation.matcher:
+            generation.matcher.mask(self._model.logits(row))
+        token = int(generation.sampler.sample(row))
+        if generation.matcher:
+            generation.matcher.accept(token)
+        self.timing.sample_s += time.perf_counter() - begun
+        return token
+
+    def _over(self, generation: Generation) -> str:
+        """Why it ends here; empty if it does not."""
+        if generation.stopped:
+            return "stop"
+        if generation.matcher and generation.matcher.done:
+            return "stop"
+        return "length" if self._room(generation) <= 0 else ""
+
+    def _room(self, generation: Generation) -> int:
+        """Tokens it may still choose."""
+        left = self._admission.context - len(generation.tokens)
+        most = generation.spec.sampling.max_tokens
+        return left if most is None else min(left, most - generation.chosen)
+
+    # --- endings -------------------------------------------------------------------------
+
+    def _finish(self, generation: Generation, reason: str) -> None:
+        self._release(generation)
+        generation.finish(reason)
+
+    def _end(self, generation: Generation, error: AssistantError | None) -> None:
+        """It failed, or its caller left."""
+        self._release(generation)
+        generation.close()
+        if error is None:
+            generation.caller.end()
+        else:
+            generation.caller.fail(error)
+
+    def _release(self, generation: Generation) -> None:
+        if generation in self._running:
+            self._running.remove(generation)
+        self._admission.release(generation)
+
+
+def _supersedes(asked: Generation, running: Generation) -> bool:
+    """Whether `running` only reads ahead for the chat that is asked now."""
+    return (
+        bool(asked.spec.chat) and running.spec.chat == asked.spec.chat and not running.spec.answer
+    )
+
+
+def _urgency(generation: Generation) -> tuple[bool, bool, int]:
+    """Which prompt is read first: answers before reading ahead, then the shortest, unless overdue."""
+    waited = time.monotonic() - generation.arrived
+    overdue = waited > OVERDUE_S
+    return (
+        not generation.spec.answer,
+        not overdue,
+        generation.number if overdue else generation.left,
+    )
+
+
+def _part(generation: Generation, guesses: list[int], count: int | None = None) -> Part:
+    count = count or generation.left
+    tokens = generation.tokens[generation.held : generation.held + count]
+    output = count == generation.left and generation.spec.answer
+    return Part(generation, 0, tokens + guesses, len(guesses), output)
+
+
+def _rows(parts: Sequence[Part]) -> list[Row]:
+    rows: list[Row] = []
+    for part in parts:
+        slot = part.generation.slot
+        assert slot is not None
+        position, sequence = len(slot.tokens), slot.sequence
+        # The last token before the guesses, and each guess, say what comes next.
+        wanted = len(part.tokens) - part.drafted - 1 if part.output else len(part.tokens)
+        rows += [
+            Row(token, position + i, sequence, part.output and i >= wanted)
+            for i, token in enumerate(part.tokens)
+        ]
+    return rows
