@@ -173,7 +173,9 @@ class LocalEngine:
         await self._ready()
         family = self._info.family
         return GenerateSpec(
-            segments=templates.render(family, request.messages, tools=request.tools, unfinished=not answer),
+            segments=templates.render(
+                family, request.messages, tools=request.tools, unfinished=not answer
+            ),
             sampling=request.sampling,
             chat=request.chat,
             priority=priority,
