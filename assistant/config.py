@@ -79,6 +79,8 @@ class Limits(msgspec.Struct, frozen=True):
     """Requests that the model works on or that wait for it; one more is refused with 429."""
     device_queue_length: int = 24
     """How many of them one device may have, so that another always finds room."""
+    background_tokens: int = 2_048
+    """Room in the model's cache that is kept for work in the background, beside the chats'."""
     kv_disk_bytes: int = 2 << 30
     """What idle chats may take on disk so that their prompts need not be read again."""
     finished_turns: int = 64

@@ -62,24 +62,29 @@ def encode(event: Event) -> bytes:
 
 async def keep_alive(frames: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
     """The frames, and a comment whenever nothing came for a while, so that no proxy hangs up."""
-    async with contextlib.aclosing(frames):
-        pending: asyncio.Task[bytes] | None = None
-        try:
-            while True:
-                if pending is None:
-                    pending = asyncio.ensure_future(anext(frames))
-                done, _ = await asyncio.wait([pending], timeout=KEEP_ALIVE_S)
-                if not done:
-                    yield b": still here\n\n"
-                    continue
-                try:
-                    frame = pending.result()
-                except StopAsyncIteration:
-                    return
-                pending = None
-                yield frame
-        finally:
-            if pending is not None and not pending.done():
-                pending.cancel()
-                with contextlib.suppress(asyncio.CancelledError, StopAsyncIteration):
-                    await pending
+    ready: asyncio.Queue[bytes | None] = asyncio.Queue()
+    pumping = asyncio.create_task(_pump(frames, ready))
+    try:
+        while True:
+            try:
+                async with asyncio.timeout(KEEP_ALIVE_S):
+                    frame = await ready.get()
+            except TimeoutError:
+                frame = b": still here\n\n"
+            if frame is None:
+                break
+            yield frame
+        await pumping
+    finally:
+        pumping.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await pumping
+
+
+async def _pump(frames: AsyncGenerator[bytes, None], ready: asyncio.Queue[bytes | None]) -> None:
+    try:
+        async with contextlib.aclosing(frames):
+            async for frame in frames:
+                ready.put_nowait(frame)
+    finally:
+        ready.put_nowait(None)

@@ -15,6 +15,7 @@ from datetime import datetime
 
 import msgspec
 
+from assistant.config import LIMITS
 from assistant.core import prompt
 from assistant.core.budget import Budget, estimate
 from assistant.core.chats import Chat, Chats
@@ -227,7 +228,8 @@ def instructions(chat: Chat, covered: Sequence[Turn], budget: Budget) -> tuple[M
 
 def _transcript_room(budget: Budget, chat: Chat) -> int:
     before = estimate(chat.summary.text) if chat.summary else 0
-    return max(0, budget.context - budget.summary - before - _ASK_TOKENS)
+    most = min(budget.context, LIMITS.background_tokens)
+    return max(0, most - budget.summary - before - _ASK_TOKENS)
 
 
 def _size(turn: Turn) -> int:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
+from assistant.config import LIMITS
 from assistant.engine.alignment import align
 from assistant.engine.generation import Generation
 from assistant.engine.slots import Slot, Slots, common
@@ -21,7 +22,8 @@ WORTH_SAVING = 64
 """Tokens that a state on disk must hold beyond what is in the cache anyway."""
 WORTH_SHARING = 32
 """Tokens that two prompts must begin with alike for one to wait until the other has read them."""
-BACKGROUND_CELLS = 2_048
+OVERDUE_S = 8.0
+"""Who has waited so long is not passed any more."""
 
 
 class States(Protocol):
@@ -61,8 +63,8 @@ class Admission:
         self._clock = clock
         self.context = model.context
         self.waiting: list[Generation] = []
-        reserve = min(BACKGROUND_CELLS, slots.cells // 4)
-        self._chat_cells = max(slots.cells - reserve, min(self.context, slots.cells))
+        self._chat_cells = max(slots.cells - LIMITS.background_tokens, self.context)
+        self._reserve = slots.cells - self._chat_cells
 
     # --- the queue -----------------------------------------------------------------------
 
@@ -87,21 +89,36 @@ class Admission:
                 self.waiting,
                 key=lambda g: (g.rank, not g.spec.answer, mine[g.spec.device], g.number),
             )
-            chosen = next((g for g in order if self._may_run(g, running) and self._place(g)), None)
+            chosen = self._first(order, running)
             if chosen is None:
                 return
             self.waiting.remove(chosen)
             running.append(chosen)
 
+    def _first(
+        self, order: Sequence[Generation], running: Sequence[Generation]
+    ) -> Generation | None:
+        """The first that can be placed; nobody passes one of its class that has waited for long."""
+        passed = -1
+        for generation in order:
+            if passed >= generation.rank:
+                continue
+            if self._may_run(generation, running) and self._place(generation):
+                return generation
+            if time.monotonic() - generation.arrived > OVERDUE_S:
+                passed = generation.rank
+        return None
+
     def _may_run(self, generation: Generation, running: Sequence[Generation]) -> bool:
-        same = [g for g in running if (g.rank == 2) == (generation.rank == 2)]
+        background = generation.rank == 2
+        same = [g for g in running if (g.rank == 2 if background else g.rank <= generation.rank)]
         if any(generation.spec.chat and g.spec.chat == generation.spec.chat for g in running):
             return False
         if len(same) >= (BACKGROUND_STREAMS if generation.rank == 2 else STREAMS):
             return False
         if any(self._reads_for(g, generation) for g in running):
             return False
-        return not same or self._fits(generation)
+        return not same or self._fits(generation, same)
 
     def _reads_for(self, other: Generation, generation: Generation) -> bool:
         """Whether another is reading what this one begins with too: once is enough."""
@@ -113,13 +130,13 @@ class Admission:
             and alike >= self._slots.nearest(generation.tokens)[1] + WORTH_SHARING
         )
 
-    def _fits(self, generation: Generation) -> bool:
-        """Whether idle slots would leave enough room; those who run keep theirs."""
+    def _fits(self, generation: Generation, same: Sequence[Generation]) -> bool:
+        """Whether there is room beside those who run and give way to nobody."""
         _, shared = self._slots.nearest(generation.tokens)
         wanted = len(generation.tokens) - shared
         most = generation.spec.sampling.max_tokens
         wanted += ANSWER_TOKENS if most is None else min(most, ANSWER_TOKENS)
-        held = sum(len(s.tokens) for s in self._slots if s.busy)
+        held = sum(len(g.tokens) for g in same)
         return held + wanted <= self._limit(generation)
 
     def _limit(self, generation: Generation) -> int:
@@ -152,7 +169,7 @@ class Admission:
         background = generation.rank == 2
         slot = self._slots.of_chat(generation.spec.chat)
         if slot is not None:
-            generation.realigned(align(slot.tokens, generation.tokens, self._model.piece))
+            self._realign(generation, slot.tokens)
         saved = self._on_disk(generation)
         source, shared = self._slots.nearest(generation.tokens)
         if slot is None:
@@ -160,17 +177,18 @@ class Admission:
         if slot is None:
             return False
         self._fill(slot, generation, source, shared, saved)
-        slot.busy, slot.background = True, background
+        slot.busy = True
         draft = generation.prompt.draft
         slot.unsent = draft if draft < len(generation.tokens) else 0
         slot.chat = generation.spec.chat
         slot.refs |= generation.refs
+        slot.doomed = bool((slot.refs | {slot.chat}) & self._slots.forgotten)
         generation.placed(slot)
         return True
 
     def _on_disk(self, generation: Generation) -> tuple[Any, int] | None:
         """The best state on disk, if it holds more than the cache does."""
-        if self._states is None:
+        if self._states is None or generation.rank == 2:
             return None
         found = self._states.best(generation.tokens, generation.spec.chat)
         if found is None:
@@ -178,10 +196,23 @@ class Admission:
         saved, _ = found
         held = _tokens(saved)
         if saved.chat and saved.chat == generation.spec.chat:
-            generation.realigned(align(held, generation.tokens, self._model.piece))
+            self._realign(generation, held)
         same = self._cut_to(common(held, _array(generation.tokens)), len(held))
         _, shared = self._slots.nearest(generation.tokens)
         return (saved, same) if same >= shared + WORTH_SAVING else None
+
+    def _realign(self, generation: Generation, held: Sequence[int]) -> None:
+        """Write the prompt in the tokens that are held, before anything was chosen.
+
+        The shared beginning keeps its tokens, and words that were not sent stay behind those that were.
+        """
+        prompt = generation.prompt
+        if generation.chosen:
+            return
+        sent = align(held, prompt.tokens[: prompt.draft], self._model.piece)
+        tokens = sent + prompt.tokens[prompt.draft :]
+        if sent[: prompt.shared] == prompt.tokens[: prompt.shared] and len(tokens) < self.context:
+            generation.realigned(prompt._replace(tokens=tokens, draft=len(sent)))
 
     def _cut_to(self, same: int, whole: int) -> int:
         """How much of a restored state is of use: one with a sliding window cannot be cut."""
@@ -189,12 +220,14 @@ class Admission:
 
     def _vacate(self, source: Slot, shared: int, *, background: bool) -> Slot | None:
         """An empty slot, or one whose holder nobody waits for."""
-        nobodys = source is not self._slots.root and not (source.busy or source.chat)
-        if nobodys and source.background == background and shared * 2 >= len(source.tokens) > 0:
+        if background:
+            return None if self._slots.reserved.busy else self._slots.reserved
+        taken = source is self._slots.root or source.background or source.busy or source.chat
+        if not taken and shared * 2 >= len(source.tokens) > 0:
             return source
         if (slot := self._slots.free()) is not None:
             return slot
-        victims = self._slots.victims(background=background)
+        victims = [v for v in self._slots.victims(background=False) if not v.background]
         others = [slot for slot in victims if slot is not source]
         if not (others or victims):
             return None
@@ -212,7 +245,8 @@ class Admission:
             source = slot
         elif source is not slot and source.tokens and shared > common_of(slot, generation):
             self._slots.cut(slot, 0)
-            self._slots.share(source, slot, min(shared, most))
+            if (length := self._slots.usable(source, min(shared, most))) > 0:
+                self._slots.share(source, slot, length)
         same = min(common_of(slot, generation), most)
         self._slots.cut(slot, self._slots.usable(slot, same))
 
@@ -247,6 +281,12 @@ class Admission:
     def _room_for(self, count: int, slot: Slot, limit: int, *, background: bool) -> bool:
         while self._slots.used + count > limit:
             victims = [v for v in self._slots.victims(background=background) if v is not slot]
+            if not victims and background and len(slot.tokens) + count > self._reserve:
+                # More than is kept for it: idle chats go to disk rather than that it never ends.
+                victims = self._slots.victims(background=False)
+            if not victims and self._slots.root.tokens:
+                self._slots.cut(self._slots.root, 0)
+                continue
             if not victims:
                 return False
             self.save(victims[0])
@@ -259,6 +299,8 @@ class Admission:
         if victims:
             self.save(victims[0])
             self._slots.cut(victims[0], 0)
+        elif self._slots.root.tokens:
+            self._slots.cut(self._slots.root, 0)
         elif len(running) > 1:
             last = max(running, key=lambda g: (g.rank, g.number))
             running.remove(last)
@@ -282,7 +324,8 @@ class Admission:
             return False
         refs = slot.refs | {slot.chat}
         state = self._model.state(slot.sequence)
-        self._states.put(slot.tokens, state, chat=slot.chat, refs=refs)
+        if self._states.put(slot.tokens, state, chat=slot.chat, refs=refs) is None:
+            return False
         slot.saved = len(slot.tokens)
         return True
 

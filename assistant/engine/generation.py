@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -101,10 +101,10 @@ class Generation:
             self._cached = len(slot.tokens)
             self._begun = time.perf_counter()
 
-    def realigned(self, tokens: Sequence[int]) -> None:
+    def realigned(self, prompt: Prompt) -> None:
         """The same prompt in other tokens, before it has a slot."""
-        self.tokens = list(tokens)
-        self.prompt = self.prompt._replace(tokens=list(tokens))
+        self.tokens = list(prompt.tokens)
+        self.prompt = prompt
 
     # --- what it says --------------------------------------------------------------------
 

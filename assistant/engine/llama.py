@@ -10,6 +10,7 @@ import ctypes
 import functools
 import secrets
 import sys
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -319,7 +320,7 @@ class Llama:
 
     def sampler(self, sampling: Sampling) -> Sampler:
         """A chain of samplers in C, for one stream."""
-        return Sampler(self._context, self.vocabulary_size, sampling)
+        return Sampler(self, self._context, sampling)
 
     def abort(self, on: bool) -> None:
         """Stop a running decode as soon as possible, or allow the next. From any thread."""
@@ -359,15 +360,28 @@ class Llama:
 class Sampler:
     """Chooses the tokens of one stream."""
 
-    def __init__(self, context: Any, vocabulary_size: int, sampling: Sampling) -> None:
+    def __init__(self, llama: Llama, context: Any, sampling: Sampling) -> None:
+        self._llama = llama
         self._context = context
+        self._penalty = sampling.repeat_penalty
+        self._recent: deque[int] = deque(maxlen=_PENALTY_TOKENS)
         self._chain: Any = cpp.llama_sampler_chain_init(cpp.llama_sampler_chain_default_params())
-        for step in _steps(vocabulary_size, sampling):
+        for step in _steps(sampling):
             cpp.llama_sampler_chain_add(self._chain, step)
 
     def sample(self, row: int) -> int:
         """The token after a row of the last batch."""
-        return int(cpp.llama_sampler_sample(self._chain, self._context, row))
+        if self._penalty != 1.0 and self._recent:
+            self._punish(self._llama.logits(row))
+        token = int(cpp.llama_sampler_sample(self._chain, self._context, row))
+        self._recent.append(token)
+        return token
+
+    def _punish(self, logits: np.ndarray[Any, np.dtype[np.float32]]) -> None:
+        """As llama_sampler_init_penalties, which looks up every token of the vocabulary: 0.6 ms."""
+        said = list(set(self._recent))
+        held = logits[said]
+        logits[said] = np.where(held <= 0, held * self._penalty, held / self._penalty)
 
     def close(self) -> None:
         """Free it. Harmless when done twice."""
@@ -376,19 +390,11 @@ class Sampler:
             self._chain = None
 
 
-def _steps(vocabulary_size: int, sampling: Sampling) -> list[Any]:
-    steps: list[Any] = []
-    if sampling.repeat_penalty != 1.0:
-        steps.append(
-            cpp.llama_sampler_init_penalties(
-                vocabulary_size, _PENALTY_TOKENS, sampling.repeat_penalty, 0.0, 0.0
-            )
-        )
+def _steps(sampling: Sampling) -> list[Any]:
     if sampling.temperature <= 0:
-        return [*steps, cpp.llama_sampler_init_greedy()]
+        return [cpp.llama_sampler_init_greedy()]
     seed = secrets.randbits(32) if sampling.seed is None else sampling.seed & 0xFFFFFFFF
     return [
-        *steps,
         cpp.llama_sampler_init_top_k(sampling.top_k),
         cpp.llama_sampler_init_top_p(sampling.top_p, 1),
         cpp.llama_sampler_init_min_p(sampling.min_p, 1),

@@ -26,8 +26,6 @@ log = logging.getLogger(__name__)
 
 SEQUENCES = 16
 """Chats in the cache at once, and one for the beginning they share."""
-SPARE_CELLS = 2_048
-"""Tokens beside a chat's context, for work in the background."""
 
 
 class Loader:
@@ -80,7 +78,7 @@ class Loader:
             file.info,
             devices,
             wanted_layers=self._settings.gpu_layers,
-            cells=context + min(SPARE_CELLS, context // 4),
+            cells=context + min(LIMITS.background_tokens, context),
             streams=SEQUENCES,
             least_cells=context,
         )
@@ -120,7 +118,7 @@ class Loader:
                 # Killed from outside, for memory or by hand: says nothing about the settings.
                 lasting = lasting and getattr(exc, "exit_code", None) != -signal.SIGKILL
                 continue
-            if lasting:
+            if lasting and not self._floors.get(name):
                 self._remembered.put(key, rung.name)
             return facts, rung
         raise EngineUnloadable(
@@ -130,9 +128,8 @@ class Loader:
     def _ladder(self, name: str, key: str, *, gpu: bool) -> tuple[fallback.Rung, ...]:
         first = self._remembered.get(key)
         names = [rung.name for rung in fallback.RUNGS]
-        return fallback.ladder(
-            gpu=gpu, first=max(first, self._floors.get(name, ""), key=names.index)
-        )
+        known = [one for one in (first, self._floors.get(name, "")) if one in names]
+        return fallback.ladder(gpu=gpu, first=max(known, key=names.index, default=""))
 
     def _spec(self, file: ModelFile, planned: Plan, rung: fallback.Rung) -> dict[str, Any]:
         model = {

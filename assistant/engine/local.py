@@ -61,7 +61,7 @@ class LocalEngine:
         self._queue = Queue(LIMITS.queue_length, LIMITS.device_queue_length, RETRY_AFTER_S)
         self._crashes = 0
         self._seen_crashes = 0
-        self._yielding = Yielding(self.report, lambda: not self._queue.taken, child.stop)
+        self._yielding = Yielding(self.report, lambda: not self._queue.taken, child.stop_if_idle)
         child.prepare = self._load
         child.farewell = self._farewell
 
@@ -148,8 +148,8 @@ class LocalEngine:
         """Answer with another model from now on; answers under way end with Stopped."""
         self._name = name
         self._crashes = 0
-        self._info = ModelInfo(id=name, family="", state="unloaded")
         await self._child.stop()
+        self._info = ModelInfo(id=name, family="", state="unloaded")
         return self._info
 
     def report(self) -> dict[str, Any]:

@@ -95,7 +95,7 @@ class Lookup:
         self._source = -1
         if self._lost < 0:
             return
-        ahead = self._tokens[self._lost + 1 : self._lost + WINDOW]
+        ahead = self._tokens[self._lost + 1 : min(self._lost + WINDOW, len(self._tokens) - 1)]
         if token in ahead:
             self._source = self._lost + 2 + ahead.index(token)
         elif first:

@@ -13,13 +13,15 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from assistant.engine.admission import Admission
-from assistant.engine.costs import Costs
+from assistant.engine.costs import ALONE, Costs
 from assistant.engine.generation import Generation
 from assistant.engine.llama import ABORTED, FULL, OK, OUTPUT_ROWS, Row
 from assistant.engine.slots import Slots
 from assistant.errors import AssistantError, EngineError, Stopped
 from assistant.types import Sampling
 
+SHORT = 96
+"""Tokens of a prompt that is read at once, although streams beside it wait for that step."""
 BACKGROUND_CHUNK = 64
 """Prompt tokens of a step that nobody waits for: whoever comes next waits for this step."""
 LOOKUP_ROWS = 32
@@ -95,8 +97,12 @@ class Scheduler:
         """Take a generation; its caller hears from it."""
         for warm in [g for g in self._running if _supersedes(generation, g)]:
             self._end(warm, Stopped("The chat was asked."))
+        if any(_supersedes(g, generation) and g.spec.answer for g in self._running):
+            # What it would read is older than what is being said.
+            return generation.caller.fail(Stopped("The chat is being answered."))
         self._admission.drop_warm(generation)
         self._admission.add(generation)
+        return None
 
     def interrupt(self, generation: Generation) -> None:
         """Its caller left: end a long step it is in. Short ones end by themselves. From any thread."""
@@ -112,8 +118,8 @@ class Scheduler:
         """Empty every slot that holds one of these; how many."""
         return self._slots.forget(refs)
 
-    def step(self) -> None:
-        """Let whoever left go, give slots to who waits, and compute one batch."""
+    def step(self) -> bool:
+        """Let whoever left go, give slots to who waits, and compute one batch; whether there was one."""
         begun = self._mark or time.perf_counter()
         self._reap()
         self._admission.admit(self._running)
@@ -124,6 +130,7 @@ class Scheduler:
         self.timing.busy_s += self._mark - begun
         if not self.busy:
             self._mark = 0.0
+        return bool(parts)
 
     # --- who takes part ------------------------------------------------------------------
 
@@ -134,12 +141,13 @@ class Scheduler:
 
     def _compose(self) -> list[Part]:
         """The next batch: the highest class only."""
+        for generation in [g for g in self._running if not g.spec.answer and not g.left]:
+            self._finish(generation, "stop")
         rank = min((g.rank for g in self._running), default=0)
         current = [g for g in self._running if g.rank == rank]
         streams = [g for g in current if g.answering and g.left == 1]
         prompts = sorted((g for g in current if g not in streams), key=_urgency)
-        waiting = sum(g.left for g in prompts)
-        budget = self._costs.beside(len(streams), waiting) if prompts else 0
+        budget = self._budget(len(streams), prompts)
         if rank and not streams:
             budget = min(budget, BACKGROUND_CHUNK)
         most = LOOKUP_ROWS - len(streams) if len(streams) <= LOOKUP_STREAMS and not budget else 0
@@ -150,6 +158,14 @@ class Scheduler:
                 budget -= len(batch[-1].tokens)
         self._long = frozenset() if streams else frozenset(part.generation for part in batch)
         return self._fit(batch)
+
+    def _budget(self, streams: int, prompts: Sequence[Generation]) -> int:
+        """Prompt tokens of the next step. A short prompt is read at once: one pause, not many."""
+        if not prompts:
+            return 0
+        short = sum(g.left for g in prompts if g.left <= SHORT)
+        beside = self._costs.beside(streams, sum(g.left for g in prompts))
+        return max(beside, min(short, ALONE))
 
     def _guesses(self, generation: Generation, most: int) -> list[int]:
         if not generation.lookup or not most:
@@ -174,8 +190,14 @@ class Scheduler:
     # --- the batch -----------------------------------------------------------------------
 
     def _compute(self, parts: list[Part]) -> None:
+        # A flag that was meant for the step before is not for this one; a caller of this step who has
+        # left meanwhile is not overlooked either.
+        self._model.abort(False)
+        if any(part.generation.caller.cancelled for part in parts):
+            return None
         begun = time.perf_counter()
         code = self._model.decode(_rows(parts))
+        self._long = frozenset()
         taken = time.perf_counter() - begun
         self.timing.decode_s += taken
         self.timing.steps += 1
@@ -187,7 +209,6 @@ class Scheduler:
         return None
 
     def _recover(self, parts: list[Part], code: int) -> None:
-        self._model.abort(False)
         for part in parts:
             assert part.generation.slot is not None
             self._slots.settle(part.generation.slot)
@@ -195,7 +216,7 @@ class Scheduler:
             return
         if code == FULL and self._admission.relieve(self._running):
             return
-        if self.on_broken is not None:
+        if self.on_broken is not None and code < 0:
             self.on_broken()
         for part in parts:
             self._end(part.generation, EngineError(f"llama.cpp could not go on ({code})."))

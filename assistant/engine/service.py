@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from assistant.engine.generation import GenerateSpec, Generation
-from assistant.errors import AssistantError, ContextOverflow, EngineError, Internal
+from assistant.errors import AssistantError, ContextOverflow, EmptyText, EngineError, Internal
 from assistant.worker import Call, Inbox, answer, serve
 
 if TYPE_CHECKING:
@@ -23,11 +25,13 @@ if TYPE_CHECKING:
     from assistant.engine.scheduler import Scheduler
     from assistant.engine.states import States
 
+PAUSE_S = 0.02
+"""Before the next look when there is work, but none that can be done now."""
 IDLE_S = 5.0
 """How often an idle child looks after its chats."""
 SAVE_AFTER_S = 20.0
 """A chat that was not asked for so long is written to disk while there is nothing else to do."""
-FLUSH_S = 5.0
+FLUSH_S = 3.0
 BROKEN = 70
 """Exit code of a child whose GPU does not go on."""
 
@@ -66,16 +70,18 @@ class Service:
     def run(self, inbox: Inbox) -> None:
         """Take calls between two steps, for as long as the daemon lives."""
         handlers = self.handlers()
+        moved = True
         while True:
             busy = self._scheduler is not None and self._scheduler.busy
-            call = inbox.get(timeout=0 if busy else IDLE_S)
+            call = inbox.get(timeout=(0 if moved else PAUSE_S) if busy else IDLE_S)
             while call is not None:
                 if call.method == "generate":
                     self._submit(call)
                 else:
                     answer(call, handlers)
                 call = inbox.get(timeout=0)
-            self._work()
+            with inbox.sink.together() if inbox.sink else contextlib.nullcontext():
+                moved = self._work()
 
     def report(self) -> dict[str, Any]:
         """What goes with each heartbeat; from another thread."""
@@ -126,10 +132,12 @@ class Service:
 
     def save(self, _call: Call) -> Iterator[bool]:
         """Write every chat that is not on disk yet."""
-        if self._admission is not None:
-            while self._admission.save_idle(0.0):
-                pass
-        yield self._states.flush(FLUSH_S) if self._states is not None else True
+        written = True
+        if self._admission is not None and self._states is not None:
+            end = time.monotonic() + FLUSH_S
+            while self._admission.save_idle(0.0) and written:
+                written = self._states.flush(max(0.0, end - time.monotonic()))
+        yield written
 
     # --- the scheduler -------------------------------------------------------------------
 
@@ -155,15 +163,14 @@ class Service:
             self._llama.close()
             self._llama = None
 
-    def _work(self) -> None:
+    def _work(self) -> bool:
         if self._scheduler is None or self._admission is None:
-            return
+            return False
         if not self._scheduler.busy:
-            self._admission.save_idle(SAVE_AFTER_S)
-            return
+            return self._admission.save_idle(SAVE_AFTER_S)
         if self._pace is not None:
             self._pace.check()
-        self._scheduler.step()
+        return self._scheduler.step()
 
     def _submit(self, call: Call) -> None:
         try:
@@ -183,11 +190,15 @@ class Service:
         if self._llama is None:
             raise EngineError("No model is loaded.")
         spec = msgspec.convert(call.payload, GenerateSpec)
+        if not self._llama.cuttable:
+            spec = msgspec.structs.replace(spec, lookup=False)
         if not self._llama.cuttable and not spec.answer:
             # Words that change could not be taken out again.
             sent = tuple(segment for segment in spec.segments if segment.ref != "draft")
             spec = msgspec.structs.replace(spec, segments=sent)
         prompt = self._llama.prompt(spec.segments)
+        if not prompt.tokens:
+            raise EmptyText
         if len(prompt.tokens) >= self._llama.context:
             raise ContextOverflow(
                 f"The prompt has {len(prompt.tokens)} tokens; "

@@ -84,6 +84,11 @@ class Slots:
         self._cache = cache
         self._cells = Cells()
         self.all = [Slot(sequence) for sequence in range(count)]
+        self.reserved = self.all[-1]
+        """For work in the background, so that it never takes a chat's."""
+        self.reserved.background = True
+        self.forgotten: set[str] = set()
+        """Ids whose text may be kept nowhere; they are never used again."""
         self.root = Slot(count)
         self.cells = cells
 
@@ -105,7 +110,7 @@ class Slots:
         What is shared costs no cell, so even background work may share a chat's beginning.
         """
         wanted = np.asarray(tokens, np.int32)
-        best, length = self.root, common(self.root.tokens, wanted)
+        best, length = self.root, self.usable(self.root, common(self.root.tokens, wanted))
         for slot in self.all:
             if (same := self.usable(slot, common(slot.tokens, wanted))) > length:
                 best, length = slot, same
@@ -119,7 +124,7 @@ class Slots:
 
     def free(self) -> Slot | None:
         """One that holds nothing."""
-        return next((s for s in self.all if not s.tokens and not s.busy), None)
+        return next((s for s in self.all if not (s.tokens or s.busy or s.background)), None)
 
     def victims(self, *, background: bool) -> list[Slot]:
         """Slots that may be emptied, least missed first; background work never takes a chat's."""
@@ -141,8 +146,9 @@ class Slots:
             length = 0
         if not length:
             self._cache.keep(slot.sequence, 0)
-            slot.chat, slot.floor, slot.unsent, slot.background = "", 0, 0, False
-            slot.refs, slot.doomed = set(), False
+            slot.floor = 0
+            if not slot.busy:
+                slot.chat, slot.unsent, slot.refs, slot.doomed = "", 0, set(), False
         self._cells.give_back(slot.cells[length:])
         del slot.tokens[length:], slot.cells[length:]
         slot.saved = min(slot.saved, length)
@@ -156,12 +162,14 @@ class Slots:
         self._cache.share(source.sequence, target.sequence, length)
         target.tokens = source.tokens[:length]
         target.cells = source.cells[:length]
+        target.floor = source.floor
         target.refs = set(source.refs) if source is not self.root else set()
         self._cells.share(target.cells)
 
     def remember(self, slot: Slot, length: int) -> None:
         """Keep a slot's first tokens as the root that other chats can begin with."""
-        if not self._cache.cuttable or self.root.tokens == slot.tokens[:length]:
+        cut = self._cache.cuttable and length >= slot.floor
+        if not cut or self.root.tokens == slot.tokens[:length]:
             return
         self.cut(self.root, 0)
         self.share(slot, self.root, length)
@@ -173,6 +181,7 @@ class Slots:
 
     def forget(self, refs: Set[str]) -> int:
         """Empty every slot that holds one of these, busy ones when they are done; how many."""
+        self.forgotten |= refs
         gone = [s for s in self.all if s.tokens and (s.refs & refs or s.chat in refs)]
         for slot in gone:
             slot.doomed = True

@@ -19,13 +19,16 @@ LOOK_S = 3.0
 
 
 class Yielding:
-    """Watches while a model is on a GPU. `report` is the child's; `stop` puts its chats to disk first."""
+    """Watches while a model is on a GPU. `report` is the child's.
+
+    `stop` puts its chats to disk first, and says whether it stopped: not if it was asked meanwhile.
+    """
 
     def __init__(
         self,
         report: Callable[[], dict[str, Any]],
         idle: Callable[[], bool],
-        stop: Callable[[], Awaitable[None]],
+        stop: Callable[[], Awaitable[bool]],
         look_s: float = LOOK_S,
     ) -> None:
         self._report = report
@@ -54,11 +57,9 @@ class Yielding:
 
     async def _watch(self, ours_bytes: int) -> None:
         pressed = 0
-        while pressed < 2:
+        while pressed < 2 or not await self._stop():
             await asyncio.sleep(self._look_s)
             devices = msgspec.convert(self._report().get("devices", ()), tuple[Device, ...])
             # Twice in a row: programs that start take much and give some back.
             pressed = pressed + 1 if self._idle() and vram_pressure(devices, ours_bytes) else 0
-        log.info("another program needs the GPU: the model leaves it until it is asked again")
-        self._task = None
-        await self._stop()
+        log.info("another program needs the GPU: the model left it until it is asked again")

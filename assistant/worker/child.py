@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 from assistant.errors import AssistantError, Internal
@@ -62,10 +63,49 @@ class Call:
         self._send(frames.Fault(self._number, error.code, error.message, error.hint))
 
 
+class Sink:
+    """The way out. What is sent `together` leaves in one piece: one wake-up for the daemon, not many."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._lock = threading.RLock()
+        self._held: list[bytes] | None = None
+
+    def send(self, frame: frames.Frame) -> None:
+        """One frame; ends the process if the daemon is gone. From any thread."""
+        data = frames.pack(frame)
+        with self._lock:
+            if self._held is not None:
+                self._held.append(data)
+            else:
+                self._write(data)
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Hold back what is sent until the end of the block."""
+        with self._lock:
+            self._held = []
+        try:
+            yield
+        finally:
+            with self._lock:
+                held, self._held = self._held, None
+                if held:
+                    self._write(b"".join(held))
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._stream.write(data)
+            self._stream.flush()
+        except OSError:
+            os._exit(0)
+
+
 class Inbox:
     """The calls that arrived, in order. The reading thread fills it; one owner empties it."""
 
-    def __init__(self) -> None:
+    def __init__(self, sink: Sink | None = None) -> None:
+        self.sink = sink
         self._calls: queue.SimpleQueue[Call] = queue.SimpleQueue()
 
     def put(self, call: Call) -> None:
@@ -115,20 +155,11 @@ def serve(run: Callable[[Inbox], None], report: Callable[[], dict[str, Any]] = d
     output is not ours to print on: native libraries do, so the frames move to descriptors of their
     own and 1 becomes 2.
     """
-    source, sink = _take_pipes()
+    source, stream = _take_pipes()
     sandbox.enter()
-    lock = threading.Lock()
-
-    def send(frame: frames.Frame) -> None:
-        data = frames.pack(frame)
-        try:
-            with lock:
-                sink.write(data)
-                sink.flush()
-        except OSError:
-            os._exit(0)
-
-    inbox = Inbox()
+    sink = Sink(stream)
+    send = sink.send
+    inbox = Inbox(sink)
     threading.Thread(target=_read, args=(source, inbox, send), daemon=True).start()
     threading.Thread(target=_beat, args=(send, report), daemon=True).start()
     send(frames.Beat(rss_bytes(), report()))

@@ -14,6 +14,7 @@ A child that reads end-of-file has lost its daemon and exits.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import msgspec
@@ -104,6 +105,24 @@ def unpack(body: bytes) -> Frame:
         return _decoder.decode(body)
     except msgspec.DecodeError as exc:
         raise ChildCrashed("A helper process sent a frame that cannot be read.") from exc
+
+
+class Splitter:
+    """Cuts what came through a pipe into frames, however it was cut up on the way."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """The frames that these bytes complete. Raises ChildCrashed as `unpack`."""
+        self._rest += data
+        while len(self._rest) >= HEADER_BYTES:
+            end = HEADER_BYTES + body_length(bytes(self._rest[:HEADER_BYTES]))
+            if len(self._rest) < end:
+                return
+            body = bytes(self._rest[HEADER_BYTES:end])
+            del self._rest[:end]
+            yield unpack(body)
 
 
 def read(stream: BinaryIO) -> Frame | None:

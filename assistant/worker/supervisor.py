@@ -21,6 +21,7 @@ from assistant.worker import frames, sandbox
 log = logging.getLogger(__name__)
 
 _END = object()
+_READ_BYTES = 1 << 18
 _Answer = asyncio.Queue[Any]
 
 
@@ -31,7 +32,7 @@ class Timing(msgspec.Struct, frozen=True):
     """From process start to Ready: heavy imports come later, so this is generous."""
     silence: float = 20.0
     """Without a heartbeat for this long, a child hangs and is killed."""
-    farewell: float = 3.0
+    farewell: float = 4.0
     """For what a child has to do before it is stopped."""
     stop: float = 2.0
     """From closing its pipe to killing it."""
@@ -82,6 +83,7 @@ class Child:
         self._crashed_at = 0.0
         self._heard_at = 0.0
         self._used_at = 0.0
+        self._asked = 0
 
     # --- calls ---------------------------------------------------------------------------
 
@@ -116,6 +118,7 @@ class Child:
     async def ready(self) -> None:
         """Start and prepare the child if it is not. Raises ChildCrashed, or what `prepare` raises."""
         self._used_at = time.monotonic()
+        self._asked += 1
         if self._process is not None and self._prepared:
             return
         # One task for all who wait: whoever leaves takes nothing from the others.
@@ -191,6 +194,18 @@ class Child:
     async def stop(self) -> None:
         """End the process: close its pipe, then kill it. Calls under way fail. It may start again."""
         await self._say_farewell()
+        await self._end()
+
+    async def stop_if_idle(self) -> bool:
+        """As `stop`, unless something was asked of it meanwhile; whether it was stopped."""
+        before = self._asked
+        await self._say_farewell()
+        if self._answers or self._asked != before:
+            return False
+        await self._end()
+        return True
+
+    async def _end(self) -> None:
         process, self._process, self._prepared = self._process, None, False
         if process is None:
             return
@@ -269,13 +284,11 @@ class Child:
         self, process: asyncio.subprocess.Process, ready: asyncio.Future[None]
     ) -> None:
         assert process.stdout is not None
+        splitter = frames.Splitter()
         try:
-            while True:
-                header = await process.stdout.readexactly(frames.HEADER_BYTES)
-                body = await process.stdout.readexactly(frames.body_length(header))
-                self._take(frames.unpack(body), ready)
-        except asyncio.IncompleteReadError:
-            pass
+            while data := await process.stdout.read(_READ_BYTES):
+                for frame in splitter.feed(data):
+                    self._take(frame, ready)
         except ChildCrashed:
             _kill(process)
         code = await process.wait()
@@ -336,8 +349,8 @@ class Child:
             idle = moment - self._used_at
             if self.idle_unload_s and not self._answers and idle > self.idle_unload_s:
                 log.info("%s child is idle", self.name)
-                await self.stop()
-                return
+                if await self.stop_if_idle():
+                    return
 
 
 def _how(code: int) -> str:

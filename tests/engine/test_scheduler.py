@@ -38,7 +38,7 @@ def engine(shared_engine):
     for slot in [*shared_engine.slots, shared_engine.slots.root]:
         shared_engine.slots.cut(slot, 0)
     assert shared_engine.slots.used == 0
-    shared_engine.admission._states = None
+    shared_engine.slots.forgotten.clear()
     return shared_engine
 
 
@@ -256,6 +256,78 @@ def test_more_chats_than_cells_all_get_their_answer(tiny_model):
         engine.close()
 
 
+def test_a_draft_that_was_read_already_is_done_at_once(engine):
+    draft = [SYSTEM, user("What is", "draft")]
+    for _ in range(3):
+        warm = engine.submit(draft, unfinished=True, answer=False, chat="c_1")
+        assert engine.run() < 5
+        assert warm.error is None
+        assert warm.ended
+
+
+def test_with_every_slot_a_chats_background_work_still_has_one(engine):
+    for n in range(20):
+        engine.ask(f"Say {n}.", limit(2), chat=f"c_{n}")
+    assert not any(slot.chat for slot in engine.slots if slot.background)
+    summary = engine.ask("Summarise: tea and cake.", limit(4), priority="background")
+    assert summary.finished.tokens_out > 0
+    assert sum(bool(slot.chat) for slot in engine.slots) == len(engine.slots.all) - 1
+
+
+def test_background_work_larger_than_what_is_kept_for_it_ends_too(tiny_model, tmp_path):
+    states = States(tmp_path, bytes(32), "tiny", 1 << 30, reserve_bytes=0)
+    engine = Engine(tiny_model, context=1024, cells=1200, states=states)
+    try:
+        for n in range(4):
+            engine.ask(
+                [SYSTEM, user(f"Tale {n}: " + "once upon a time " * 30)], limit(4), chat=f"c_{n}"
+            )
+        summary = engine.submit("Summarise: " + "tea " * 500, limit(8), priority="background")
+        assert engine.run() < 100
+        assert summary.error is None
+    finally:
+        engine.close()
+        states.close()
+
+
+def test_two_large_system_prompts(engine):
+    for word in ("tea ", "oak "):
+        system = Message.of("system", f"You like {word}. " + word * 600, "system")
+        listener = engine.submit([system, user("Why?")], limit(4))
+        assert engine.run() < 100
+        assert listener.error is None
+        assert listener.finished.tokens_out > 0
+
+
+def test_who_had_to_wait_in_between_still_says_no_more_than_asked(engine):
+    listener = engine.submit("Tell a story.", limit(12), chat="c_1", lookup=False)
+    engine.run(until=lambda: listener.generation.chosen == 5)
+    engine.scheduler._running.remove(listener.generation)
+    engine.admission.park(listener.generation)
+    engine.run()
+    assert listener.finished.tokens_out == 12
+    slot = engine.slots.of_chat("c_1")
+    assert slot.tokens == listener.generation.tokens[: len(slot.tokens)]
+
+
+def test_what_is_forgotten_while_it_waits_is_not_kept_either(engine):
+    message = Message("user", (Part("[Note: Ana]\n", "m_7"), Part("Who?", "question")))
+    listener = engine.submit([message], limit(4), chat="c_7")
+    engine.scheduler.forget({"m_7"})
+    engine.run()
+    assert listener.ended
+    assert engine.slots.of_chat("c_7") is None
+    assert not any("m_7" in slot.refs for slot in engine.slots)
+
+
+def test_an_abort_meant_for_another_step_takes_no_label_away(engine):
+    listener = engine.submit([SYSTEM, user("Hello")], limit(3), chat="c_8")
+    engine.llama.abort(True)
+    engine.run()
+    assert engine.slots.of_chat("c_8") is not None
+    assert listener.finished.tokens_out == 3
+
+
 def test_what_is_forgotten_leaves_the_cache_when_its_answer_is_done(engine):
     message = Message("user", (Part("[Note: Ana]\n", "m_1"), Part("Who?", "question")))
     listener = engine.submit([message], limit(30), chat="c_1")
@@ -263,7 +335,7 @@ def test_what_is_forgotten_leaves_the_cache_when_its_answer_is_done(engine):
     assert engine.scheduler.forget({"m_1"}) == 1
     engine.run()
     assert engine.slots.of_chat("c_1") is None
-    engine.ask([message], limit(4), chat="c_2")
+    engine.ask("Who?", limit(4), chat="c_2")
     assert engine.scheduler.forget({"m_unknown"}) == 0
     assert engine.scheduler.forget({"c_2"}) == 1
     assert engine.slots.of_chat("c_2") is None

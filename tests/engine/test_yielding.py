@@ -24,6 +24,7 @@ class Desk:
 
     async def stop(self):
         self.stopped += 1
+        return True
 
 
 @pytest.fixture
