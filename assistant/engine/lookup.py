@@ -15,6 +15,10 @@ SIZES = (3, 7, 15, 31)
 """Guesses at a time: with the token before them they fill blocks of four rows, ggml's fast shape."""
 WINDOW = 8
 """How far behind a changed token the old text is searched for where it goes on."""
+PROOF = 6
+"""Tokens that must be alike before the first guess: free text repeats three by chance, and each guess
+
+that fails costs more than a token."""
 TRIAL = 0.75
 """How often guesses are believed to hold before anything is known."""
 WEIGHT = 0.05
@@ -38,6 +42,8 @@ class Lookup:
         self._lost = -1
         """Where they last held, while the answer may come back to it."""
         self._holds = TRIAL
+        self._proven = False
+        """Whether a guess held since it was last given up."""
         self._rest = 0
         self._failures = 0
         for end in range(NGRAM, len(self._tokens)):
@@ -49,10 +55,15 @@ class Lookup:
             return []
         if self._source < 0:
             self._source = self._after.get(tuple(self._tokens[-NGRAM:]), -1)
-        if self._source < 0:
+        if self._source < 0 or not (self._proven or self._alike(PROOF)):
             return []
         size = self._size(most, cost)
         return self._tokens[self._source : self._source + size]
+
+    def _alike(self, count: int) -> bool:
+        """Whether the last tokens are those before the source."""
+        at = self._source
+        return at >= count and self._tokens[at - count : at] == self._tokens[-count:]
 
     def _size(self, most: int, cost: Cost) -> int:
         sizes = SIZES[:1] if self._lost >= 0 else SIZES
@@ -72,6 +83,10 @@ class Lookup:
             self._holds += WEIGHT * (1.0 - self._holds)
         if accepted < drafted:
             self._holds -= WEIGHT * self._holds
+        if accepted:
+            self._proven = True
+        elif drafted and not self._proven:
+            self._give_up()
         if drafted and accepted == drafted:
             self._failures = 0
 
@@ -107,7 +122,7 @@ class Lookup:
         """For a while; then guesses are tried as if nothing were known."""
         self._rest = PATIENCE << min(self._failures, 4)
         self._failures += 1
-        self._holds, self._source, self._lost = TRIAL, -1, -1
+        self._holds, self._source, self._lost, self._proven = TRIAL, -1, -1, False
 
 
 def _tokens(holds: float, size: int) -> float:
