@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 OPEN = frozenset({("GET", "/health")})
 """Method and path of everything that needs no token."""
 
+_ANSWERED = re.compile(r"/v1/chat/completions|/api/v1/conversations/[^/]+/turns")
 _IMPORT = "/api/v1/memories/import"
 _LINES = frozenset({b"application/x-ndjson", b"application/jsonl", b"application/json-lines"})
 _LARGE_BYTES = 1 << 16
@@ -88,6 +90,9 @@ class Guard:
         if (scope["method"], scope["path"]) in OPEN:
             return receive
         scope[DEVICE] = self._auth.authenticate(headers)
+        if scope["method"] == "POST" and _ANSWERED.fullmatch(scope["path"]):
+            # Before the body is read and routed: in a crowd that is most of the work.
+            self._services.check_room(scope[DEVICE])
         if scope["method"] in _BODY_METHODS:
             receive = await _strict_body(scope, receive)
         await self._services.wait()

@@ -122,6 +122,11 @@ class Services:
         self._problem = problem
         self._ready.set()
 
+    def check_room(self, device: str) -> None:
+        """Raise EngineBusy if the model's queue is full; nothing while the daemon opens."""
+        if self._ready.is_set() and self._problem is None:
+            self.completions.check_room(device)
+
     async def wait(self) -> None:
         """Until the routes may run. Raises what `fail` was given."""
         await self._ready.wait()

@@ -28,6 +28,10 @@ class Completions:
         """How the model is best sampled, for whoever asks for nothing special."""
         return self._engine.sampling()
 
+    def check_room(self, device: str = "") -> None:
+        """Raise EngineBusy if nothing can be asked now."""
+        self._engine.check_room(device)
+
     def model(self) -> str:
         """The id of the model that answers."""
         return self._engine.info().id

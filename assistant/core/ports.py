@@ -42,6 +42,10 @@ class Engine(Protocol):
         """
         ...
 
+    def check_room(self, device: str = "") -> None:
+        """Raise EngineBusy if `reserve` would; takes nothing."""
+        ...
+
     async def prefill(self, request: Request) -> Prefilled:
         """Read a prompt ahead, so that one that begins the same is answered sooner.
 

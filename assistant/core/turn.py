@@ -141,10 +141,11 @@ class Turns:
     async def _begin(
         self, conversation_id: str, text: str, device: str, *, recall: bool, whole: bool
     ) -> Run:
-        conversation = await self._log.get(conversation_id)
-        await self._chats.check(conversation, text, whole=whole)
+        # Before anything is read: who cannot be answered hears so at once, however many they are.
         place = self._engine.reserve("interactive", device)
         try:
+            conversation = await self._log.get(conversation_id)
+            await self._chats.check(conversation, text, whole=whole)
             if not conversation.title:
                 await self._log.update(conversation_id, title=_title(text))
             model = self._engine.info().id

@@ -77,6 +77,10 @@ class FakeEngine:
         """A place in the queue. Raises EngineBusy if it is full."""
         return self._queue.place(self, priority, device)
 
+    def check_room(self, device: str = "") -> None:
+        """Raise EngineBusy if the queue is full for this device."""
+        self._queue.check(device)
+
     def sampling(self) -> Sampling:
         """The defaults."""
         return Sampling()

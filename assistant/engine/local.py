@@ -75,6 +75,10 @@ class LocalEngine:
         self._require()
         return self._queue.place(self, priority, device)
 
+    def check_room(self, device: str = "") -> None:
+        """Raise EngineBusy if the queue is full for this device."""
+        self._queue.check(device)
+
     def sampling(self) -> Sampling:
         """What the catalogue recommends for this model."""
         entry = self._entry()

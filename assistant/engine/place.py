@@ -34,12 +34,15 @@ class Queue:
         self, engine: Answering, priority: Priority = "interactive", device: str = ""
     ) -> Place:
         """A place. Raises EngineBusy with the seconds after which to try again."""
-        full = self.taken >= self._length or self._devices[device] >= self._device_length
-        if full:
-            raise EngineBusy(retry_after_s=self._retry_after_s)
+        self.check(device)
         self.taken += 1
         self._devices[device] += 1
         return Place(self, engine, priority, device)
+
+    def check(self, device: str) -> None:
+        """Raise EngineBusy if there is no place for this device."""
+        if self.taken >= self._length or self._devices[device] >= self._device_length:
+            raise EngineBusy(retry_after_s=self._retry_after_s)
 
     def leave(self, device: str) -> None:
         """Give a place back."""
