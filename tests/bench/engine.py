@@ -10,6 +10,7 @@ from tests.bench import (
     crowd,
     first_token,
     growth,
+    leaving,
     long_chat,
     neighbours,
     speculation,
@@ -28,4 +29,5 @@ GROUPS: dict[str, Group] = {
     "speculation": speculation.measure,
     "crowd": crowd.measure,
     "growth": growth.measure,
+    "leaving": leaving.measure,
 }
