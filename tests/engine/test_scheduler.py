@@ -265,7 +265,14 @@ def test_a_draft_that_was_read_already_is_done_at_once(engine):
         assert warm.ended
 
 
-def test_with_every_slot_a_chats_background_work_still_has_one(engine):
+def test_only_the_latest_idle_chats_stay_in_the_cache(engine):
+    for n in range(7):
+        engine.ask(f"Say {n}.", limit(2), chat=f"c_{n}")
+    assert {slot.chat for slot in engine.slots if slot.chat} == {"c_3", "c_4", "c_5", "c_6"}
+
+
+def test_with_every_slot_a_chats_background_work_still_has_one(engine, monkeypatch):
+    monkeypatch.setattr(engine.admission, "idle_slots", 99)
     for n in range(20):
         engine.ask(f"Say {n}.", limit(2), chat=f"c_{n}")
     assert not any(slot.chat for slot in engine.slots if slot.background)
