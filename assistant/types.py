@@ -194,7 +194,7 @@ class ModelInfo(msgspec.Struct, frozen=True):
     gpu_layers: int = 0
     device: str = "cpu"
     vram_bytes: int = 0
-    """Expected on the GPUs."""
+    """What it takes of the GPUs."""
     offload: str = ""
     """Why a GPU is not used, or not for everything; empty if there is nothing to say."""
     safe_mode: str = ""

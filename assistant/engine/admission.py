@@ -21,13 +21,13 @@ ANSWER_TOKENS = 256
 IDLE_SLOTS = 4
 """Slots that may hold what nobody asks now. Every cell in use lengthens each step: 3,700 idle ones cost a
 
-stream a tenth of its speed, and a chat on disk is back in some 50 ms."""
+stream a tenth of its speed. A chat on disk is read back, not computed again."""
 WORTH_SAVING = 64
 """Tokens that a state on disk must hold beyond what is in the cache anyway."""
 WORTH_SHARING = 32
 """Tokens that two prompts must begin with alike for one to wait until the other has read them."""
 OVERDUE_S = 8.0
-"""Who has waited so long is not passed any more."""
+"""Who has waited so long is not passed any more, and is read first however long the prompt."""
 
 
 class States(Protocol):
@@ -158,6 +158,9 @@ class Admission:
         slot.used_at = self._clock()
         if slot.doomed:
             self._slots.cut(slot, 0)
+
+    def trim(self) -> None:
+        """Send idle chats beyond the latest few to disk."""
         idle = [s for s in self._slots.victims(background=False) if not s.background]
         for least in sorted(idle, key=lambda s: -s.used_at)[self.idle_slots :]:
             self.save(least)

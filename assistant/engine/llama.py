@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 
 from assistant.engine import dialects, templates, thoughts
+from assistant.engine.batch import BATCH_TOKENS, OUTPUT_ROWS, Row
 from assistant.engine.offload import OffloadLog
 from assistant.errors import EngineError, EngineUnloadable
 from assistant.types import Sampling, Segment
@@ -27,11 +28,6 @@ from assistant.types import Sampling, Segment
 if TYPE_CHECKING:
     from assistant.engine.grammar import Vocabulary
 
-BATCH_TOKENS = 512
-OUTPUT_ROWS = 64
-"""Rows of one batch whose next token can be chosen; each costs the graph a row of the vocabulary."""
-OK, FULL, ABORTED = 0, 1, 2
-"""What llama_decode returns: done; no cells left; the abort callback said so. Below 0: it failed."""
 _DEBUG = 1
 """GGML_LOG_LEVEL_DEBUG: hundreds of lines at each load."""
 _PENALTY_TOKENS = 64
@@ -68,6 +64,8 @@ class Facts(msgspec.Struct, frozen=True):
     context: int
     layers: int
     gpu_layers: int
+    vram_bytes: int
+    """What llama.cpp says it took of the GPUs."""
     device: str
     marked: tuple[str, ...]
     """Families whose marker is one token of this vocabulary."""
@@ -83,16 +81,6 @@ class Prompt(NamedTuple):
     """Tokens of the beginning that other chats begin with too: the system part and its frame."""
     draft: int
     """Where words begin that nobody has sent yet; as many tokens as there are if all were sent."""
-
-
-class Row(NamedTuple):
-    """One token to be computed."""
-
-    token: int
-    position: int
-    sequence: int
-    output: bool
-    """Whether the token after it is wanted."""
 
 
 class _NativeLog:
@@ -191,6 +179,7 @@ class Llama:
             context=self.context,
             layers=int(cpp.llama_model_n_layer(self._model)),
             gpu_layers=gpu,
+            vram_bytes=self._log.seen.vram_bytes,
             device=self._log.seen.device if gpu else "cpu",
             marked=tuple(marked),
         )

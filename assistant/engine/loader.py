@@ -66,7 +66,7 @@ class Loader:
             layers=facts["layers"],
             gpu_layers=min(facts["gpu_layers"], facts["layers"]),
             device=facts["device"],
-            vram_bytes=round(planned.vram_bytes * rung.gpu_share),
+            vram_bytes=facts["vram_bytes"],
             offload=await run_detached(lambda: _why(devices, planned, rung)),
             safe_mode=rung.name,
             problem=_missing(facts, planned, rung),

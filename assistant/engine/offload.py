@@ -15,8 +15,8 @@ class OffloadLog:
     def __init__(self) -> None:
         self.gpu_layers = 0
         self.device = "cpu"
-        self.buffers: dict[str, int] = {}
-        """Bytes per kind of buffer, such as `CUDA0`."""
+        self.vram_bytes = 0
+        """Of the buffers that lie on devices, weights, cache and graph together."""
 
     def take(self, line: str) -> None:
         """Read one line."""
@@ -25,5 +25,5 @@ class OffloadLog:
         if found := _DEVICE.search(line):
             self.device = f"{found[1]} {found[2]}"
         if found := _BUFFER.search(line):
-            held = self.buffers.get(found[1], 0)
-            self.buffers[found[1]] = held + round(float(found[3]) * (1 << 20))
+            if not found[1].startswith("CPU") and not found[1].endswith("_Host"):
+                self.vram_bytes += round(float(found[3]) * (1 << 20))

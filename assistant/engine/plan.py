@@ -14,12 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
+from assistant.engine.batch import BATCH_TOKENS, OUTPUT_ROWS
 from assistant.engine.devices import Device
 from assistant.engine.gguf import GgufInfo
 from assistant.engine.vram import SPARE_BYTES, capacity, usable
-
-BATCH_TOKENS = 512
-OUTPUT_ROWS = 64
 
 _F16, _F32 = 2, 4
 _PAD = 256

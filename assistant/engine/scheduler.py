@@ -12,10 +12,10 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from assistant.engine.admission import Admission
+from assistant.engine.admission import OVERDUE_S, Admission
+from assistant.engine.batch import ABORTED, FULL, OK, OUTPUT_ROWS, Row
 from assistant.engine.costs import ALONE, Costs
 from assistant.engine.generation import Generation
-from assistant.engine.llama import ABORTED, FULL, OK, OUTPUT_ROWS, Row
 from assistant.engine.slots import Slots
 from assistant.errors import AssistantError, EngineError, Stopped
 from assistant.types import Sampling
@@ -28,8 +28,6 @@ LOOKUP_ROWS = 32
 """Rows of a step up to which guesses may fill it."""
 LOOKUP_STREAMS = 2
 """With more streams than these a step is full enough without guesses."""
-OVERDUE_S = 8.0
-"""A prompt that waited so long is read first, however long it is."""
 
 
 class Model(Protocol):
@@ -122,6 +120,7 @@ class Scheduler:
         """Let whoever left go, give slots to who waits, and compute one batch; whether there was one."""
         begun = self._mark or time.perf_counter()
         self._reap()
+        self._admission.trim()
         self._admission.admit(self._running)
         parts = self._compose()
         if parts:
@@ -244,8 +243,7 @@ class Scheduler:
             generation.accepted += accepted
             if generation.lookup:
                 generation.lookup.took(part.drafted, accepted)
-            if generation.slot is not None and accepted < part.drafted:
-                self._slots.cut(slot, len(slot.tokens) - (part.drafted - accepted))
+            self._cut_guesses(part, accepted)
         return None
 
     def _choose(self, part: Part, row: int) -> int:
@@ -269,7 +267,7 @@ class Scheduler:
         return part.drafted
 
     def _cut_guesses(self, part: Part, accepted: int) -> None:
-        """Before a slot is let go: what was guessed wrong leaves it."""
+        """What was guessed wrong leaves the slot; nothing is left to do where it was let go."""
         slot = part.generation.slot
         if slot is not None and accepted < part.drafted:
             self._slots.cut(slot, len(slot.tokens) - (part.drafted - accepted))

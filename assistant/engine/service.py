@@ -167,6 +167,7 @@ class Service:
         if self._scheduler is None or self._admission is None:
             return False
         if not self._scheduler.busy:
+            self._admission.trim()
             return self._admission.save_idle(SAVE_AFTER_S)
         if self._pace is not None:
             self._pace.check()

@@ -75,7 +75,8 @@ class Sink:
         """One frame; ends the process if the daemon is gone. From any thread."""
         data = frames.pack(frame)
         with self._lock:
-            if self._held is not None:
+            # A step may take longer than a child may be silent: heartbeats are never held back.
+            if self._held is not None and not isinstance(frame, frames.Beat):
                 self._held.append(data)
             else:
                 self._write(data)

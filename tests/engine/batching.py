@@ -7,8 +7,9 @@ import numpy as np
 
 from assistant.engine import templates
 from assistant.engine.admission import Admission
+from assistant.engine.batch import Row
 from assistant.engine.generation import GenerateSpec, Generation
-from assistant.engine.llama import Llama, LoadSpec, Row
+from assistant.engine.llama import Llama, LoadSpec
 from assistant.engine.scheduler import Scheduler
 from assistant.engine.slots import Slots
 from assistant.types import Finished, Generated, Message, Piece, Prefilled, Sampling

@@ -11,10 +11,11 @@ import sys
 import numpy as np
 import pytest
 
+from assistant.engine.batch import BATCH_TOKENS
 from assistant.engine.devices import Device
 from assistant.engine.gguf import GgufInfo, inspect
 from assistant.engine.gguf_cost import Cost
-from assistant.engine.plan import BATCH_TOKENS, Load, cache_bytes, compute_bytes, plan
+from assistant.engine.plan import Load, cache_bytes, compute_bytes, plan
 from assistant.engine.vram import SPARE_BYTES, capacity, usable, vram_pressure
 
 GB = 1 << 30

@@ -268,6 +268,7 @@ def test_a_draft_that_was_read_already_is_done_at_once(engine):
 def test_only_the_latest_idle_chats_stay_in_the_cache(engine):
     for n in range(7):
         engine.ask(f"Say {n}.", limit(2), chat=f"c_{n}")
+    engine.admission.trim()
     assert {slot.chat for slot in engine.slots if slot.chat} == {"c_3", "c_4", "c_5", "c_6"}
 
 

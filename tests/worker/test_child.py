@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import os
 import signal
 import socket
@@ -12,7 +13,8 @@ import pytest
 
 from assistant.config import LIMITS
 from assistant.errors import ChildCrashed, ChildStopped, EngineBusy, Internal
-from assistant.worker import Child
+from assistant.worker import Child, frames
+from assistant.worker.child import Sink
 from assistant.worker.supervisor import Timing
 
 QUICK = Timing(start=20, silence=1.5, stop=2, backoff=0.05, backoff_most=0.2)
@@ -249,3 +251,24 @@ async def test_a_child_ends_when_its_daemon_is_killed(tmp_path):
             break
         await asyncio.sleep(0.05)
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_heartbeat_is_not_held_back_by_a_long_step():
+    stream = io.BytesIO()
+    sink = Sink(stream)
+    with sink.together():
+        sink.send(frames.Item(1, "a"))
+        sink.send(frames.Beat(7))
+        assert list(frames.Splitter().feed(stream.getvalue())) == [frames.Beat(7)]
+        sink.send(frames.End(1))
+    sent = list(frames.Splitter().feed(stream.getvalue()))
+    assert sent == [frames.Beat(7), frames.Item(1, "a"), frames.End(1)]
+
+
+def test_frames_survive_any_cut_of_the_pipe():
+    wanted = [frames.Item(n, "x" * n) for n in range(40)]
+    data = b"".join(frames.pack(frame) for frame in wanted)
+    for size in (1, 3, 7, 64, len(data)):
+        splitter = frames.Splitter()
+        got = [f for at in range(0, len(data), size) for f in splitter.feed(data[at : at + size])]
+        assert got == wanted
