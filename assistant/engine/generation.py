@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from assistant.engine.lookup import Lookup
 from assistant.engine.text import TextStream
 from assistant.errors import AssistantError
 from assistant.types import Finished, Piece, Prefilled, Priority, Sampling, Segment
@@ -16,6 +15,7 @@ from assistant.types import Finished, Piece, Prefilled, Priority, Sampling, Segm
 if TYPE_CHECKING:
     from assistant.engine.grammar import Matcher
     from assistant.engine.llama import Prompt, Sampler
+    from assistant.engine.lookup import Lookup
     from assistant.engine.slots import Slot
 
 RANKS: dict[str, int] = {"interactive": 0, "ambient": 1, "background": 2}
@@ -116,8 +116,6 @@ class Generation:
         self._read_at = time.perf_counter()
         told = Prefilled(len(self.prompt.tokens), self._cached or 0, self.prompt.counts)
         self.caller.send(msgspec.to_builtins(told))
-        if self.spec.lookup and self.spec.answer:
-            self.lookup = Lookup(self.tokens)
 
     def say(self, token: int, piece: bytes) -> None:
         """A token was chosen."""

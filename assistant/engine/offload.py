@@ -24,6 +24,6 @@ class OffloadLog:
             self.gpu_layers = int(found[1])
         if found := _DEVICE.search(line):
             self.device = f"{found[1]} {found[2]}"
-        if found := _BUFFER.search(line):
-            if not found[1].startswith("CPU") and not found[1].endswith("_Host"):
-                self.vram_bytes += round(float(found[3]) * (1 << 20))
+        found = _BUFFER.search(line)
+        if found and not found[1].startswith("CPU") and not found[1].endswith("_Host"):
+            self.vram_bytes += round(float(found[3]) * (1 << 20))

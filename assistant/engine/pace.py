@@ -9,6 +9,7 @@ itself does not take part.
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,8 @@ from typing import Any
 import psutil
 
 CHECK_S = 0.25
+IDLE_CHECK_S = 0.9
+"""While nothing is computed: whoever asks next begins with the number that fits now."""
 SMOOTH = 0.5
 """Weight of the newest look at the neighbours."""
 SPARE = 0.35
@@ -59,7 +62,10 @@ def on_battery() -> bool:
 
 
 class Pace:
-    """Chooses between one thread and `threads`; with `fixed`, the user chose."""
+    """Chooses between one thread and `threads`; with `fixed`, the user chose.
+
+    `check` belongs to the thread that computes; `watch` is for another, beside it.
+    """
 
     def __init__(
         self,
@@ -79,27 +85,37 @@ class Pace:
         self._load = load or Load().look
         self._battery = battery
         self._clock = clock
-        self._checked_at = clock()
+        self._lock = threading.Lock()
+        self._looked_at = clock()
         self._power_at = 0.0
         self._saving = False
         self._others = 0.0
         self.threads = threads
 
     def check(self) -> None:
-        """Look at the neighbours if it is time, and follow."""
-        now = self._clock()
-        if now - self._checked_at < CHECK_S:
-            return
-        away = now - self._checked_at > 4 * CHECK_S
-        self._checked_at = now
-        seen = self._load()
-        self._others = seen if away else SMOOTH * seen + (1 - SMOOTH) * self._others
-        if now - self._power_at > BATTERY_S:
-            self._power_at, self._saving = now, self._battery()
+        """Between two steps: look at the neighbours if it is time, and follow."""
+        self._look(CHECK_S, SMOOTH)
         wanted = self.threads if self._fixed else self._choose()
         if wanted != self.threads:
             self.threads = wanted
             self._apply(wanted)
+
+    def watch(self) -> None:
+        """Look at the neighbours if nobody has for a while."""
+        self._look(IDLE_CHECK_S, 1.0)
+
+    def _look(self, every: float, weight: float) -> None:
+        with self._lock:
+            now = self._clock()
+            passed = now - self._looked_at
+            if passed < every:
+                return
+            self._looked_at = now
+            if passed > IDLE_CHECK_S:
+                weight = 1.0
+            self._others += weight * (self._load() - self._others)
+            if now - self._power_at > BATTERY_S:
+                self._power_at, self._saving = now, self._battery()
 
     def report(self) -> dict[str, Any]:
         """As `status` shows it."""

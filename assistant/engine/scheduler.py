@@ -16,6 +16,7 @@ from assistant.engine.admission import OVERDUE_S, Admission
 from assistant.engine.batch import ABORTED, FULL, OK, OUTPUT_ROWS, Row
 from assistant.engine.costs import ALONE, Costs
 from assistant.engine.generation import Generation
+from assistant.engine.lookup import Lookup
 from assistant.engine.slots import Slots
 from assistant.errors import AssistantError, EngineError, Stopped
 from assistant.types import Sampling
@@ -233,7 +234,8 @@ class Scheduler:
             return self._finish(generation, "stop")
         if not part.output:
             return None
-        generation.tell_prefilled()
+        if not generation.answering:
+            self._begin(generation)
         try:
             accepted = self._choose(part, part.first + known - 1)
         except AssistantError as exc:
@@ -241,10 +243,18 @@ class Scheduler:
         if part.drafted:
             generation.drafted += part.drafted
             generation.accepted += accepted
-            if generation.lookup:
-                generation.lookup.took(part.drafted, accepted)
             self._cut_guesses(part, accepted)
         return None
+
+    def _begin(self, generation: Generation) -> None:
+        """Its prompt was read: tokens of its answer come next."""
+        generation.tell_prefilled()
+        if generation.spec.lookup:
+            generation.lookup = Lookup(generation.tokens, self._begins_word)
+
+    def _begins_word(self, token: int) -> bool:
+        first = self._model.piece(token)[:1]
+        return not (first.isalnum() or first >= b"\x80")
 
     def _choose(self, part: Part, row: int) -> int:
         """Sample after each row as long as the guesses hold; how many held."""

@@ -88,6 +88,8 @@ class Service:
         scheduler, pace = self._scheduler, self._pace
         if scheduler is None:
             return {}
+        if pace is not None:
+            pace.watch()
         free = {"devices": msgspec.to_builtins(self.list_devices())} if self._on_gpu else {}
         return scheduler.timing.report() | (pace.report() if pace else {}) | free
 

@@ -255,6 +255,10 @@ class Child:
             stderr=asyncio.subprocess.PIPE,
             env=sandbox.environment() | self._environment,
             limit=frames.HEADER_BYTES + (1 << 20),
+            # A session of its own is one share of the CPU on Linux desktops that group by session
+            # (sched(7), autogroup): ten busy programs of a shell then do not count ten times. And
+            # Ctrl-C in a terminal reaches the daemon alone, which ends its children in order.
+            start_new_session=True,
         )
         self._process = process
         self._heard_at = self._used_at = time.monotonic()

@@ -5,14 +5,14 @@ import random
 import pytest
 
 from assistant.engine.costs import Costs
-from assistant.engine.lookup import PATIENCE, SIZES, Lookup
+from assistant.engine.lookup import SIZES, Lookup, Odds
 
 CPU = Costs()
 
 
-def play(prompt, answer, most=31, cost=CPU):
+def play(prompt, answer, most=31, cost=CPU, begins=None):
     """Answer token by token with guesses; (batches, drafted, accepted)."""
-    lookup = Lookup(prompt)
+    lookup = Lookup(prompt, begins)
     at = batches = drafted = accepted = 0
     while at < len(answer):
         guesses = lookup.propose(most, cost)
@@ -23,7 +23,6 @@ def play(prompt, answer, most=31, cost=CPU):
             held += 1
         for token in answer[at : at + held + 1]:
             lookup.add(token)
-        lookup.took(len(guesses), held)
         at += held + 1
         batches += 1
         drafted += len(guesses)
@@ -74,38 +73,64 @@ def test_what_is_new_costs_next_to_no_guesses():
 def test_no_guess_from_too_little():
     assert Lookup([]).propose(31, CPU) == []
     assert Lookup([1, 2]).propose(31, CPU) == []
-    assert Lookup([1, 2, 3, 4, 1, 2, 3]).propose(3, CPU) == []
-    six = [1, 2, 3, 4, 5, 6]
-    assert Lookup([*six, 7, 8, 9, *six]).propose(2, CPU) == []
-    assert Lookup([*six, 7, 8, 9, *six]).propose(3, CPU) == [7, 8, 9]
+    assert Lookup([1, 2, 3, 4, 1, 2, 3]).propose(31, CPU) == [], "three alike prove nothing yet"
+    assert Lookup([1, 2, 3, 4, 1, 2, 3]).propose(3, lambda rows: 1.0) == [4, 1, 2]
+    assert Lookup([1, 2, 3, 4, 1, 2, 3]).propose(2, lambda rows: 1.0) == []
 
 
 def test_lengths_follow_what_held():
     text = list(range(900))
-    lookup = Lookup(text + text[:6])
-    sizes = []
-    at = 6
-    for _ in range(20):
+    lookup = Lookup(text + text[:3])
+    at, sizes = 3, []
+    while len(sizes) < 20:
         guesses = lookup.propose(31, CPU)
         assert guesses == text[at : at + len(guesses)]
-        sizes.append(len(guesses))
+        sizes += [len(guesses)] if guesses else []
         for token in text[at : at + len(guesses) + 1]:
             lookup.add(token)
-        lookup.took(len(guesses), len(guesses))
         at += len(guesses) + 1
     assert sizes == sorted(sizes)
-    assert sizes[0] == SIZES[0]
-    assert sizes[-1] == SIZES[-1]
+    assert sizes[0] < sizes[-1] == SIZES[-1]
 
 
-def test_patience_after_failures():
-    six = [1, 2, 3, 4, 5, 6]
-    lookup = Lookup([*six, 7, 8, 9, *six])
-    assert lookup.propose(31, CPU)
-    lookup.took(3, 0)
-    for n in range(PATIENCE):
-        assert lookup.propose(31, CPU) == []
-        lookup.add(100 + n)
-    for token in six:
+def test_guesses_that_were_not_made_are_learned_from():
+    text = list(range(100))
+    lookup = Lookup([*text, *text[:3]])
+    assert lookup.propose(31, CPU) == []
+    for token in text[3:15]:
         lookup.add(token)
-    assert lookup.propose(31, CPU)
+    assert lookup.propose(31, CPU)[:3] == text[15:18]
+
+
+def test_where_guesses_cost_nothing_they_are_made_at_once():
+    text = list(range(100))
+    batches, drafted, _ = play([*text, *text[:3]], text[3:], cost=lambda rows: 1 + rows / 1000)
+    assert batches < 8
+    assert drafted > 60
+
+
+def test_a_changed_word_of_several_tokens_is_jumped_over():
+    """Tokens below 1,000 begin a word, the others go on with one."""
+    rng = random.Random(5)
+    text, fixed = [], []
+    for n in range(400):
+        word = rng.randrange(1000)
+        if n % 11:
+            text.append(word)
+            fixed.append(word)
+        else:
+            text += [word, 2000 + n, 4000 + n]
+            fixed += [3000 + n, 5000 + n] if n % 2 else [word, 6000 + n]
+    jumping, *_ = play(text, fixed, begins=lambda token: token < 1000)
+    stumbling, *_ = play(text, fixed, begins=lambda token: True)
+    assert jumping < stumbling
+
+
+def test_odds_are_even_until_something_was_seen():
+    odds = Odds(0.5)
+    assert odds.value == 0.5
+    for _ in range(30):
+        odds.saw(True)
+    assert odds.value == pytest.approx(0.75), "with such a memory two observations count"
+    odds.saw(False)
+    assert odds.value < 0.6

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from assistant.engine.pace import BATTERY_S, CHECK_S, Load, Pace, usable_cpus
+from assistant.engine.pace import BATTERY_S, CHECK_S, IDLE_CHECK_S, Load, Pace, usable_cpus
 
 
 class Desk:
@@ -63,6 +63,30 @@ def test_a_number_the_user_chose_stays():
     desk = Desk(cores=2, threads=2, fixed=True)
     assert desk.after(5.0) == 2
     assert desk.applied == []
+
+
+def test_what_ran_before_the_question_does_not_count():
+    desk = Desk(cores=2, threads=2)
+    desk.busy = 2.0
+    for _ in range(5):
+        desk.now += IDLE_CHECK_S + 0.1
+        desk.pace.watch()
+    assert desk.applied == [], "only the thread that computes changes its own number"
+    desk.busy = 0.0
+    desk.now += IDLE_CHECK_S + 0.1
+    desk.pace.watch()
+    desk.now += 0.1
+    desk.pace.check()
+    assert desk.pace.threads == 2
+
+
+def test_who_asks_beside_a_busy_program_begins_with_fewer_threads():
+    desk = Desk(cores=2, threads=2)
+    desk.busy, desk.now = 2.0, desk.now + IDLE_CHECK_S + 0.1
+    desk.pace.watch()
+    desk.now += 0.01
+    desk.pace.check()
+    assert desk.applied == [1]
 
 
 def test_on_battery_fewer_threads_and_status_says_so():
