@@ -15,6 +15,8 @@ from typing import Any
 
 import psutil
 
+from assistant.engine.thermal import thermometer
+
 CHECK_S = 0.25
 SMOOTH = 0.5
 """Weight of the newest look at the neighbours."""
@@ -23,7 +25,9 @@ SPARE = 0.35
 RETURN = 0.15
 """Of a core: a thread comes back when neighbours take less than this beyond what it leaves them."""
 BATTERY_SHARE = 0.5
+"""Of the threads, on battery or while the machine is hot."""
 BATTERY_S = 15.0
+"""How often the battery and the heat are looked at."""
 
 
 class Load:
@@ -70,6 +74,7 @@ class Pace:
         cores: int | None = None,
         load: Callable[[], float] | None = None,
         battery: Callable[[], bool] = on_battery,
+        hot: Callable[[], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._most = threads
@@ -78,10 +83,11 @@ class Pace:
         self._cores = cores or len(usable_cpus())
         self._load = load or Load().look
         self._battery = battery
+        self._thermometer = hot or thermometer()
         self._clock = clock
         self._checked_at = clock()
         self._power_at = 0.0
-        self._saving = False
+        self._saving = self._hot = False
         self._others = 0.0
         self.threads = threads
 
@@ -95,7 +101,7 @@ class Pace:
         seen = self._load()
         self._others = seen if away else SMOOTH * seen + (1 - SMOOTH) * self._others
         if now - self._power_at > BATTERY_S:
-            self._power_at, self._saving = now, self._battery()
+            self._look_at_power(now)
         wanted = self.threads if self._fixed else self._choose()
         if wanted != self.threads:
             self.threads = wanted
@@ -108,10 +114,16 @@ class Pace:
             "threads_most": self._most,
             "neighbours": round(self._others, 2),
             "power": "battery" if self._saving else "mains",
+            "thermal": "hot" if self._hot else "normal",
         }
 
+    def _look_at_power(self, now: float) -> None:
+        self._power_at = now
+        self._saving, self._hot = self._battery(), self._thermometer()
+
     def _choose(self) -> int:
-        most = max(1, round(self._most * BATTERY_SHARE)) if self._saving else self._most
+        spared = self._saving or self._hot
+        most = max(1, round(self._most * BATTERY_SHARE)) if spared else self._most
         free = self._cores - self._others
         # What is free beyond our own threads decides: a core that others half need is not ours.
         fits = most

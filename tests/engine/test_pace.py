@@ -16,6 +16,7 @@ class Desk:
         self.now = 0.0
         self.busy = 0.0
         self.plugged = True
+        self.hot = False
         self.applied = []
         self.pace = Pace(
             threads,
@@ -23,6 +24,7 @@ class Desk:
             cores=cores,
             load=lambda: self.busy,
             battery=lambda: not self.plugged,
+            hot=lambda: self.hot,
             clock=lambda: self.now,
             **rest,
         )
@@ -74,6 +76,20 @@ def test_on_battery_fewer_threads_and_status_says_so():
     desk.plugged = True
     assert desk.after(0.0, BATTERY_S + 2) == 7
     assert desk.pace.report()["power"] == "mains"
+
+
+def test_hot_as_on_battery_and_not_twice():
+    desk = Desk(cores=8, threads=7)
+    assert desk.after(0.0, BATTERY_S + 2) == 7
+    assert desk.pace.report()["thermal"] == "normal"
+    desk.hot = True
+    assert desk.after(0.0, BATTERY_S + 2) == 4
+    assert desk.pace.report()["thermal"] == "hot"
+    assert desk.pace.report()["power"] == "mains"
+    desk.plugged = False
+    assert desk.after(0.0, BATTERY_S + 2) == 4
+    desk.hot, desk.plugged = False, True
+    assert desk.after(0.0, BATTERY_S + 2) == 7
 
 
 def test_the_look_sees_neighbours_and_not_ourselves():
