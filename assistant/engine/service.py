@@ -45,6 +45,14 @@ class StatesSpec(msgspec.Struct, frozen=True):
     limit_bytes: int
 
 
+class Occupancy(msgspec.Struct, frozen=True):
+    """Generations, between two steps."""
+
+    running: int
+    """So many have a slot."""
+    waiting: int
+
+
 class Service:
     """What the engine child answers. llama.cpp is loaded with the first model, not before."""
 
@@ -65,6 +73,7 @@ class Service:
             "load": self.load,
             "forget": self.forget,
             "save": self.save,
+            "occupancy": self.occupancy,
         }
 
     def run(self, inbox: Inbox) -> None:
@@ -138,6 +147,12 @@ class Service:
             while self._admission.save_idle(0.0) and written:
                 written = self._states.flush(max(0.0, end - time.monotonic()))
         yield written
+
+    def occupancy(self, _call: Call) -> Iterator[Any]:
+        """The Occupancy now. Whoever asked before and has not left is counted."""
+        scheduler = self._scheduler
+        running, waiting = (len(scheduler.running), scheduler.waiting) if scheduler else (0, 0)
+        yield msgspec.to_builtins(Occupancy(running, waiting))
 
     # --- the scheduler -------------------------------------------------------------------
 
