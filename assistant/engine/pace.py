@@ -16,9 +16,13 @@ from typing import Any
 
 import psutil
 
+from assistant.engine.thermal import thermometer
+
 CHECK_S = 0.25
 IDLE_CHECK_S = 0.9
 """While nothing is computed: whoever asks next begins with the number that fits now."""
+GLANCE_S = 0.05
+"""Five ticks of Linux's clock: enough to tell a busy core from an idle one."""
 SMOOTH = 0.5
 """Weight of the newest look at the neighbours."""
 SPARE = 0.35
@@ -26,7 +30,9 @@ SPARE = 0.35
 RETURN = 0.15
 """Of a core: a thread comes back when neighbours take less than this beyond what it leaves them."""
 BATTERY_SHARE = 0.5
+"""Of the threads, on battery or while the machine is hot."""
 BATTERY_S = 15.0
+"""How often the battery and the heat are looked at."""
 
 
 class Load:
@@ -76,7 +82,9 @@ class Pace:
         cores: int | None = None,
         load: Callable[[], float] | None = None,
         battery: Callable[[], bool] = on_battery,
+        hot: Callable[[], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._most = threads
         self._apply = apply
@@ -84,11 +92,13 @@ class Pace:
         self._cores = cores or len(usable_cpus())
         self._load = load or Load().look
         self._battery = battery
+        self._thermometer = hot or thermometer()
         self._clock = clock
+        self._pause = pause
         self._lock = threading.Lock()
         self._looked_at = clock()
         self._power_at = 0.0
-        self._saving = False
+        self._saving = self._hot = False
         self._others = 0.0
         self.threads = threads
 
@@ -99,6 +109,18 @@ class Pace:
         if wanted != self.threads:
             self.threads = wanted
             self._apply(wanted)
+
+    def wake(self) -> None:
+        """Work begins after a rest. What was busy in the last second may be over: a glance tells.
+
+        It costs GLANCE_S, and only then; with a thread too few a prompt takes twice as long.
+        """
+        if self._fixed or self._choose() == self._allowed:
+            return
+        with self._lock:
+            self._load()
+            self._pause(GLANCE_S)
+            self._others, self._looked_at = self._load(), self._clock()
 
     def watch(self) -> None:
         """Look at the neighbours if nobody has for a while."""
@@ -115,7 +137,7 @@ class Pace:
                 weight = 1.0
             self._others += weight * (self._load() - self._others)
             if now - self._power_at > BATTERY_S:
-                self._power_at, self._saving = now, self._battery()
+                self._look_at_power(now)
 
     def report(self) -> dict[str, Any]:
         """As `status` shows it."""
@@ -124,13 +146,23 @@ class Pace:
             "threads_most": self._most,
             "neighbours": round(self._others, 2),
             "power": "battery" if self._saving else "mains",
+            "thermal": "hot" if self._hot else "normal",
         }
 
+    def _look_at_power(self, now: float) -> None:
+        self._power_at = now
+        self._saving, self._hot = self._battery(), self._thermometer()
+
+    @property
+    def _allowed(self) -> int:
+        """Threads, were there no neighbours."""
+        spared = self._saving or self._hot
+        return max(1, round(self._most * BATTERY_SHARE)) if spared else self._most
+
     def _choose(self) -> int:
-        most = max(1, round(self._most * BATTERY_SHARE)) if self._saving else self._most
         free = self._cores - self._others
         # What is free beyond our own threads decides: a core that others half need is not ours.
-        fits = most
+        fits = self._allowed
         while fits > 1 and fits > free + (SPARE if fits <= self.threads else RETURN):
             fits -= 1
         return fits

@@ -92,6 +92,11 @@ class Scheduler:
         """Those that have a slot."""
         return self._running
 
+    @property
+    def waiting(self) -> int:
+        """How many have none yet."""
+        return len(self._admission.waiting)
+
     def submit(self, generation: Generation) -> None:
         """Take a generation; its caller hears from it."""
         for warm in [g for g in self._running if _supersedes(generation, g)]:

@@ -45,6 +45,14 @@ class StatesSpec(msgspec.Struct, frozen=True):
     limit_bytes: int
 
 
+class Occupancy(msgspec.Struct, frozen=True):
+    """Generations, between two steps."""
+
+    running: int
+    """So many have a slot."""
+    waiting: int
+
+
 class Service:
     """What the engine child answers. llama.cpp is loaded with the first model, not before."""
 
@@ -56,6 +64,7 @@ class Service:
         self._states: States | None = None
         self._pace: Pace | None = None
         self._on_gpu = False
+        self._resting = True
         self._numbers = 0
 
     def handlers(self) -> dict[str, Callable[[Call], Iterator[Any]]]:
@@ -65,6 +74,7 @@ class Service:
             "load": self.load,
             "forget": self.forget,
             "save": self.save,
+            "occupancy": self.occupancy,
         }
 
     def run(self, inbox: Inbox) -> None:
@@ -141,6 +151,12 @@ class Service:
                 written = self._states.flush(max(0.0, end - time.monotonic()))
         yield written
 
+    def occupancy(self, _call: Call) -> Iterator[Any]:
+        """The Occupancy now. Whoever asked before and has not left is counted."""
+        scheduler = self._scheduler
+        running, waiting = (len(scheduler.running), scheduler.waiting) if scheduler else (0, 0)
+        yield msgspec.to_builtins(Occupancy(running, waiting))
+
     # --- the scheduler -------------------------------------------------------------------
 
     def _open(self, llama: Llama, spec: LoadSpec, states: StatesSpec | None) -> Scheduler:
@@ -169,10 +185,14 @@ class Service:
         if self._scheduler is None or self._admission is None:
             return False
         if not self._scheduler.busy:
+            self._resting = True
             self._admission.trim()
             return self._admission.save_idle(SAVE_AFTER_S)
         if self._pace is not None:
+            if self._resting:
+                self._pace.wake()
             self._pace.check()
+        self._resting = False
         return self._scheduler.step()
 
     def _submit(self, call: Call) -> None:

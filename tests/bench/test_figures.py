@@ -1,13 +1,15 @@
 """The arithmetic of the benchmark: a limit that is missed must be seen to be."""
 
 import http.server
+import itertools
 import json
 import os
+import random
 import threading
 
 import pytest
 
-from tests.bench import neighbours, texts
+from tests.bench import child, neighbours, texts
 from tests.bench.crowd import Client, Rush
 from tests.bench.servers import Server
 from tests.bench.stream import Answer, Failed, body, complete
@@ -54,6 +56,50 @@ def test_gaps_are_those_that_lie_in_the_time():
     assert neighbours._gaps(answer, 0.0, 6.0) == [1.0, 1.0]
     frozen = Answer(0.0, (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 30.0), "", 1, 7)
     assert neighbours._gaps(frozen, 6.0, 29.0) == [25.0]
+
+
+@pytest.mark.parametrize(
+    ("done", "ended", "problem"),
+    [
+        (50.0, 60.0, ""),
+        (50.0, 49.5, ""),
+        (50.0, 30.0, "the prompt was not read while the stream ran"),
+    ],
+)
+def test_a_prompt_that_outlives_the_stream_says_nothing(done, ended, problem):
+    prompt = neighbours._Prompt(None, 1, begun=10.0, done=done, thread=threading.current_thread())
+    assert prompt.judge(ended) == problem
+
+
+def test_gaps_beside_a_prompt_are_held_to_the_quiet_ones():
+    quick = [0.01 * n for n in range(neighbours._QUIET_PIECES + 1)]
+    slow = [quick[-1] + 0.03 * n for n in range(1, 100)]
+    answer = Answer(0.0, (*quick, *slow), "", 1, 200)
+    found = neighbours._Beside()
+    prompt = neighbours._Prompt(None, 1, quick[-1], slow[-1], 3000, "", threading.current_thread())
+    found.take(answer, prompt, neighbours._Prompt(None, 2, 0.0, 1.0))
+    gaps = next(row for row in found.rows() if row.most)
+    assert gaps.median == pytest.approx(3.0)
+    assert gaps.missed
+    found.take(answer, neighbours._Prompt(None, 1), neighbours._Prompt(None, 2))
+    assert any(row.problem for row in found.rows() if row.most), "a run without a figure is hidden"
+
+
+def test_visits_end_while_the_prompt_is_read_and_while_the_answer_is_written():
+    plan = list(itertools.islice(child.visits(random.Random(1), 150.0), 400))
+    reading = [visit for visit in plan if visit.reading]
+    assert len(reading) == 200
+    assert all(visit.stay_s < max(0.05, visit.tokens / 150.0) for visit in reading)
+    lengths = [visit.tokens for visit in reading]
+    assert (min(lengths) < 70, max(lengths) > 2500, max(lengths) <= 3000) == (True, True, True)
+
+
+def test_one_client_that_was_worked_for_too_long_is_a_limit_missed():
+    left = [child.Left(20.0, True), child.Left(501.0, False), child.Left(30.0, True)]
+    slowest = next(child.rows(left))
+    assert slowest.missed
+    assert slowest.note == "2 of 3 in time, 2 of them while their prompt was read"
+    assert not next(child.rows(left[:1])).missed
 
 
 def test_a_crowd_sees_who_is_lost_and_whose_answer_went_astray():

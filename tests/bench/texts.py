@@ -21,6 +21,19 @@ def story(run: int, stream: int) -> list[dict[str, str]]:
     return [{"role": "system", "content": HELPER}, {"role": "user", "content": ask}]
 
 
+# By trial: of these the starter model finds no end. Of lists, dates or stories it does, within 2,100 tokens.
+_SUBJECTS = ("numbers", "strings", "dictionaries")
+
+
+def module(run: int) -> list[dict[str, str]]:
+    """Messages that ask for an answer of more than 3,000 tokens; run 3 asks what run 0 asked."""
+    ask = (
+        f"Write a Python module about {_SUBJECTS[run % 3]} with 120 small functions, function_1 to "
+        "function_120, each with a docstring and a different body. Write all of them."
+    )
+    return [{"role": "system", "content": HELPER}, {"role": "user", "content": ask}]
+
+
 _WHO = ("The mayor", "A neighbour", "Our teacher", "The old sailor", "My cousin", "The committee",
         "A traveller", "The librarian", "The youngest son", "Nobody in the village")  # fmt: skip
 _DID = ("remembered", "described", "painted", "repaired", "forgot about", "argued over", "admired",

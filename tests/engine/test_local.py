@@ -38,7 +38,8 @@ GREEDY = Sampling(temperature=0, max_tokens=24)
 @pytest.fixture
 async def make(tmp_path, tiny_model, monkeypatch):
     """Engines on the tiny model; `mode` makes their child crash."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    here = Path(__file__).parent
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (here, here.parents[1]))))
     made = []
 
     def build(mode="", model="tiny", folder=tiny_model.parent, states=None, **settings):
@@ -57,10 +58,11 @@ async def make(tmp_path, tiny_model, monkeypatch):
         await engine.close()
 
 
-async def ask(engine, text, sampling=GREEDY, before=()):
+async def ask(engine, text, sampling=GREEDY, before=(), chat=""):
     place = engine.reserve()
+    messages = (*before, Message.of("user", text, "question"))
     try:
-        stream = place.stream(Request((*before, Message.of("user", text, "question")), sampling))
+        stream = place.stream(Request(messages, sampling, chat))
         async with contextlib.aclosing(stream) as items:
             return [item async for item in items]
     finally:
@@ -184,6 +186,28 @@ async def test_leaving_during_generation_frees_the_model(make):
     place.release()
     assert engine.queue_length == 0
     assert words(await ask(engine, "Where is Paris?"))
+
+
+async def test_the_child_says_what_it_has_to_do(make):
+    engine = make()
+    await until_occupied(engine, running=0, waiting=0)
+    story = Request((Message.of("user", "Write a long story."),), Sampling(temperature=0), "c_1")
+    place = engine.reserve()
+    async with contextlib.aclosing(place.stream(story)) as items:
+        assert isinstance(await anext(items), Prefilled)
+        assert await engine._child.call("occupancy") == {"running": 1, "waiting": 0}
+        second = asyncio.create_task(ask(engine, "And the end?", chat="c_1"))
+        await until_occupied(engine, running=1, waiting=1)
+        second.cancel()
+        await until_occupied(engine, running=1, waiting=0)
+    await until_occupied(engine, running=0, waiting=0)
+    place.release()
+
+
+async def until_occupied(engine, **so):
+    async with asyncio.timeout(60):
+        while await engine._child.call("occupancy") != so:
+            pass
 
 
 async def test_requests_wait_their_turn_and_the_queue_is_bounded(make):

@@ -14,8 +14,10 @@ class Desk:
 
     def __init__(self, cores, threads, **rest):
         self.now = 0.0
-        self.busy = 0.0
+        self.busy = self.busy_soon = 0.0
+        self.pauses = 0
         self.plugged = True
+        self.hot = False
         self.applied = []
         self.pace = Pace(
             threads,
@@ -23,9 +25,16 @@ class Desk:
             cores=cores,
             load=lambda: self.busy,
             battery=lambda: not self.plugged,
+            hot=lambda: self.hot,
             clock=lambda: self.now,
+            pause=self.pause,
             **rest,
         )
+
+    def pause(self, seconds):
+        self.now += seconds
+        self.pauses += 1
+        self.busy = self.busy_soon
 
     def after(self, busy, seconds=3.0):
         self.busy = busy
@@ -89,6 +98,24 @@ def test_who_asks_beside_a_busy_program_begins_with_fewer_threads():
     assert desk.applied == [1]
 
 
+@pytest.mark.parametrize(("still", "threads"), [(0.0, 2), (2.0, 1)])
+def test_what_was_busy_until_the_question_is_looked_at_again(still, threads):
+    desk = Desk(cores=2, threads=2)
+    desk.busy, desk.busy_soon, desk.now = 2.0, still, desk.now + IDLE_CHECK_S + 0.1
+    desk.pace.watch()
+    desk.pace.wake()
+    desk.pace.check()
+    assert (desk.pace.threads, desk.pauses) == (threads, 1)
+
+
+def test_a_quiet_machine_is_not_looked_at_twice():
+    desk = Desk(cores=2, threads=2)
+    desk.now += IDLE_CHECK_S + 0.1
+    desk.pace.watch()
+    desk.pace.wake()
+    assert desk.pauses == 0
+
+
 def test_on_battery_fewer_threads_and_status_says_so():
     desk = Desk(cores=8, threads=7)
     assert desk.after(0.0) == 7
@@ -98,6 +125,20 @@ def test_on_battery_fewer_threads_and_status_says_so():
     desk.plugged = True
     assert desk.after(0.0, BATTERY_S + 2) == 7
     assert desk.pace.report()["power"] == "mains"
+
+
+def test_hot_as_on_battery_and_not_twice():
+    desk = Desk(cores=8, threads=7)
+    assert desk.after(0.0, BATTERY_S + 2) == 7
+    assert desk.pace.report()["thermal"] == "normal"
+    desk.hot = True
+    assert desk.after(0.0, BATTERY_S + 2) == 4
+    assert desk.pace.report()["thermal"] == "hot"
+    assert desk.pace.report()["power"] == "mains"
+    desk.plugged = False
+    assert desk.after(0.0, BATTERY_S + 2) == 4
+    desk.hot, desk.plugged = False, True
+    assert desk.after(0.0, BATTERY_S + 2) == 7
 
 
 def test_the_look_sees_neighbours_and_not_ourselves():
