@@ -1,16 +1,19 @@
 """What a batch of so many rows costs here, and what follows from it. Pure; learns from every step.
 
 It depends on the machine, the model and the neighbours, and not evenly: ggml's CPU kernels take rows
-four at a time, a GPU takes hundreds for the price of one.
+four at a time, and two rows can cost more than twice one; a GPU takes hundreds for the price of one.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 
-SIZES = (1, 2, 3, 4, 8, 12, 16, 24, 32, 48, 64, 128, 256)
-CURVE = (1.0, 1.75, 2.2, 2.4, 4.2, 5.2, 6.2, 8.8, 10.7, 15.5, 20.0, 29.0, 56.0)
-"""The starter model on two cores; a machine's own figures take its place one by one."""
+SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 24, 32, 48, 64, 128, 256)
+ANSWERED = (1.0, 2.3, 2.9, 3.2, 4.2, 4.2, 4.2, 4.2, 5.1, 5.5, 8.4, 10.4, 15.0, 19.0, 33.0, 60.0)
+READ = (1.0, 1.8, 2.15, 2.25, 3.0, 3.1, 3.2, 3.2, 3.9, 4.2, 6.5, 7.9, 11.5, 14.5, 25.0, 50.0)
+"""The starter model on two cores, for rows whose next token is wanted and for rows of a prompt beside
+
+one such; a machine's own figures take their place one by one."""
 ALONE = 128
 """Prompt tokens of a step when nobody waits for the next word: about as fast as any larger number,
 
@@ -22,14 +25,24 @@ PATIENCE = 2.3
 _WEIGHT = 0.15
 _STALE = 300
 """Steps after which a size that was too dear may be tried again: a neighbour may have gone."""
+_SURE = 3
+"""Steps of a size before it counts as known."""
+_HOPELESS = 0.7
+"""A size that is so much slower than the best is not measured again and again."""
+_WORTH = 1.04
+"""How many times more tokens a second must come of it before some streams wait for others."""
 
 
-class Costs:
-    """Mean seconds per number of rows."""
+class Prices:
+    """Mean seconds per number of rows of one kind of batch."""
 
-    def __init__(self) -> None:
+    def __init__(self, curve: tuple[float, ...]) -> None:
+        self._curve = curve
         self._seconds: dict[int, float] = {}
         self._seen: dict[int, int] = {}
+        """The last step of each size."""
+        self._count: dict[int, int] = {}
+        """Steps of each size, without a long pause between them."""
         self._steps = 0
 
     def took(self, rows: int, seconds: float) -> None:
@@ -37,45 +50,82 @@ class Costs:
         self._steps += 1
         if rows not in SIZES:
             return
+        self._count[rows] = self._count.get(rows, 0) * self._fresh(rows) + 1
         old = self._seconds.get(rows, seconds)
-        self._seconds[rows] = old + _WEIGHT * (seconds - old)
+        # The mean of the first few; then the newer ones count for more.
+        self._seconds[rows] = old + max(_WEIGHT, 1 / self._count[rows]) * (seconds - old)
         self._seen[rows] = self._steps
         stale = self._steps - _STALE
         for size in [s for s, at in self._seen.items() if s > rows and at < stale]:
             del self._seconds[size], self._seen[size]
 
+    def known(self, rows: int) -> bool:
+        """Whether a batch of so many rows was measured lately, and more than once."""
+        return rows not in SIZES or (self._fresh(rows) and self._count.get(rows, 0) >= _SURE)
+
+    def _fresh(self, rows: int) -> bool:
+        return self._steps - self._seen.get(rows, -_STALE) < _STALE
+
+    def __call__(self, rows: int, unit: float = 1.0) -> float:
+        """Seconds: measured where it was; else by the curve, from the next smaller size that was.
+
+        With nothing measured, one row costs `unit`.
+        """
+        at = bisect_left(SIZES, rows)
+        if at == len(SIZES):
+            return self._known(SIZES[-1], unit) * rows / SIZES[-1]
+        if SIZES[at] == rows:
+            return self._known(rows, unit)
+        low, high = SIZES[at - 1], SIZES[at]
+        below, above = self._known(low, unit), self._known(high, unit)
+        return below + (above - below) * (rows - low) / (high - low)
+
+    def _known(self, size: int, unit: float) -> float:
+        if size in self._seconds:
+            return self._seconds[size]
+        smaller = [s for s in self._seconds if s < size]
+        base = max(smaller) if smaller else min(self._seconds, default=0)
+        if not base:
+            return unit * self._curve[SIZES.index(size)]
+        return self._seconds[base] * self._curve[SIZES.index(size)] / self._curve[SIZES.index(base)]
+
+
+class Costs:
+    """What batches cost, and how many rows of what kind are best put into the next one."""
+
+    def __init__(self) -> None:
+        self._answered = Prices(ANSWERED)
+        self._read = Prices(READ)
+
+    def took(self, rows: int, seconds: float, *, read: bool = False) -> None:
+        """A batch of so many rows is done; `read`: prompts were among them."""
+        (self._read if read else self._answered).took(rows, seconds)
+
     def __call__(self, rows: int) -> float:
-        """The cost of `rows` rows, in batches of one row."""
-        return self._price(rows) / self._price(1)
+        """The cost of `rows` rows whose next tokens are wanted, in batches of one row."""
+        return self._answered(rows) / self._answered(1)
+
+    def group(self, streams: int) -> int:
+        """How many of so many streams make the most tokens a second, if they take turns.
+
+        What may be best and is not known is tried.
+        """
+        counts = [streams, *(count for count in (8, 4, 2, 1) if count < streams)]
+        speeds = {count: count / self._answered(count) for count in counts if count}
+        best = max(speeds, key=speeds.__getitem__, default=0)
+        for count, speed in speeds.items():
+            if not self._answered.known(count) and speed > _HOPELESS * speeds[best]:
+                return count
+        return best if best and speeds[best] > _WORTH * speeds[streams] else streams
 
     def beside(self, streams: int, waiting: int = ALONE) -> int:
         """Prompt tokens, of so many that wait, which may join a step of so many streams; at least one."""
         if not streams:
             # Cut in two, a prompt is read more slowly than at once.
             return waiting if waiting <= WHOLE else ALONE
-        limit, best = PATIENCE * self._price(streams), 1
+        limit, best = PATIENCE * self._answered(streams), 1
+        unit = self._answered(1)
         for size in SIZES:
-            if size > streams and self._price(size) <= limit:
+            if size > streams and self._read(size, unit) <= limit:
                 best = size - streams
         return best
-
-    def _price(self, rows: int) -> float:
-        """Measured where it was; else the curve, from the next smaller size that was measured."""
-        at = bisect_left(SIZES, rows)
-        if at == len(SIZES):
-            return self._known(SIZES[-1]) * rows / SIZES[-1]
-        if SIZES[at] == rows:
-            return self._known(rows)
-        low, high = SIZES[at - 1], SIZES[at]
-        below, above = self._known(low), self._known(high)
-        return below + (above - below) * (rows - low) / (high - low)
-
-    def _known(self, size: int) -> float:
-        if size in self._seconds:
-            return self._seconds[size]
-        base = max((s for s in self._seconds if s < size), default=0) or min(
-            self._seconds, default=0
-        )
-        if not base:
-            return CURVE[SIZES.index(size)]
-        return self._seconds[base] * CURVE[SIZES.index(size)] / CURVE[SIZES.index(base)]

@@ -65,6 +65,8 @@ class Generation:
         self.matcher: Matcher | None = None
         self.lookup: Lookup | None = None
         self.drafted = self.accepted = 0
+        self.turn = 0
+        """Grows with each step it takes part in, and in the order of those who did."""
         self.arrived = time.monotonic()
         self._text = TextStream(spec.sampling.stop)
         self._cached: int | None = None

@@ -32,7 +32,7 @@ class Odds:
         self._memory = memory
         self._held = self._seen = 0.0
 
-    def saw(self, held: bool) -> None:  # noqa: FBT001 - the observation is the argument
+    def saw(self, held: bool) -> None:
         """Once more."""
         self._held = self._held * self._memory + held
         self._seen = self._seen * self._memory + 1.0

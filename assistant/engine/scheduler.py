@@ -6,6 +6,7 @@ cells until others need them, and goes to disk before it loses them.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Sequence, Set
 from typing import Any, NamedTuple, Protocol
@@ -78,6 +79,7 @@ class Scheduler:
         self._long: frozenset[Generation] = frozenset()
         """Who is in the present step, if it may take long."""
         self._mark = 0.0
+        self._turns = itertools.count(1)
         self.timing = Timing()
         self.on_broken: Callable[[], None] | None = None
         """Told when llama.cpp fails for good; otherwise those in the batch hear an error."""
@@ -153,6 +155,8 @@ class Scheduler:
         streams = [g for g in current if g.answering and g.left == 1]
         prompts = sorted((g for g in current if g not in streams), key=_urgency)
         budget = self._budget(len(streams), prompts)
+        if not prompts:
+            streams = self._group(streams)
         if rank and not streams:
             budget = min(budget, BACKGROUND_CHUNK)
         most = LOOKUP_ROWS - len(streams) if len(streams) <= LOOKUP_STREAMS and not budget else 0
@@ -163,6 +167,11 @@ class Scheduler:
                 budget -= len(batch[-1].tokens)
         self._long = frozenset() if streams else frozenset(part.generation for part in batch)
         return self._fit(batch)
+
+    def _group(self, streams: list[Generation]) -> list[Generation]:
+        """Who computes now: all, or those whose turn it is where so many at once would be slower."""
+        count = self._costs.group(len(streams))
+        return sorted(streams, key=lambda g: g.turn)[:count] if count < len(streams) else streams
 
     def _budget(self, streams: int, prompts: Sequence[Generation]) -> int:
         """Prompt tokens of the next step. A short prompt is read at once: one pause, not many."""
@@ -208,8 +217,10 @@ class Scheduler:
         self.timing.steps += 1
         if code != OK:
             return self._recover(parts, code)
-        self._costs.took(sum(len(part.tokens) for part in parts), taken)
+        read = any(not part.generation.answering for part in parts)
+        self._costs.took(sum(len(part.tokens) for part in parts), taken, read=read)
         for part in parts:
+            part.generation.turn = next(self._turns)
             self._take(part)
         return None
 

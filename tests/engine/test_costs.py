@@ -21,7 +21,7 @@ def settle(cost, streams, steps=400):
     costs.took(streams, cost(streams))
     for _ in range(steps):
         size = costs.beside(streams)
-        costs.took(streams + size, cost(streams + size))
+        costs.took(streams + size, cost(streams + size), read=True)
         sizes.append(size)
     return sizes[-100:]
 
@@ -53,22 +53,60 @@ def test_a_neighbour_that_went_is_forgotten():
     costs = Costs()
     for _ in range(50):
         costs.took(1, 0.010)
-        costs.took(8, 0.500)
+        costs.took(8, 0.500, read=True)
     before = costs.beside(1)
     for _ in range(1_000):
         size = costs.beside(1)
-        costs.took(1 + size, gpu(1 + size))
+        costs.took(1 + size, gpu(1 + size), read=True)
         costs.took(1, 0.010)
     assert costs.beside(1) > before
 
 
 def test_ratios_are_this_machines():
     costs = Costs()
-    assert costs(32) > costs(8) > costs(5) > costs(4) > costs(1) == 1.0
+    assert costs(32) > costs(8) >= costs(5) > costs(4) > costs(1) == 1.0
     for _ in range(100):
         for rows in SIZES:
             costs.took(rows, gpu(rows))
     assert costs(32) == pytest.approx(gpu(32) / gpu(1))
-    costs.took(5, 9.0)
-    assert costs(5) < 1.2
+    costs.took(9, 9.0)
+    assert costs(9) < 1.2
     assert costs(512) < 3
+
+
+def taking_turns(price, streams, steps=400):
+    """How many computed at a time in the last 100 of many steps."""
+    costs, sizes = Costs(), []
+    for _ in range(steps):
+        count = costs.group(streams)
+        costs.took(count, price(count))
+        sizes.append(count)
+    return sizes[-100:]
+
+
+AMD = {1: 15.9, 2: 37.1, 3: 46.8, 4: 51.3, 5: 68.5, 6: 68.0, 7: 68.0, 8: 67.2}
+"""Milliseconds, measured: the starter model on two cores of an EPYC."""
+
+
+@pytest.mark.parametrize(("streams", "best"), [(1, 1), (2, 1), (4, 4), (5, 4), (8, 8)])
+def test_streams_take_turns_where_that_is_faster(streams, best):
+    sizes = taking_turns(AMD.__getitem__, streams)
+    assert sizes.count(best) > 90
+
+
+@pytest.mark.parametrize("streams", [1, 2, 5, 8, 14])
+def test_on_a_gpu_all_streams_go_together(streams):
+    assert taking_turns(gpu, streams).count(streams) > 90
+
+
+def test_nobody_takes_no_turn():
+    assert Costs().group(0) == 0
+
+
+def test_what_a_prompt_costs_says_nothing_of_answers():
+    costs = Costs()
+    costs.took(1, 0.010)
+    for _ in range(50):
+        costs.took(4, 9.0, read=True)
+    assert costs(4) < 4
+    assert costs.beside(1) < 3

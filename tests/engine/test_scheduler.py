@@ -4,7 +4,7 @@ import functools
 
 import msgspec
 import pytest
-from engine.batching import GREEDY, CheapRows, Engine, assert_same_up_to_a_tie
+from engine.batching import GREEDY, CheapRows, Engine, Foursomes, assert_same_up_to_a_tie
 
 from assistant.engine.states import States
 from assistant.errors import Stopped
@@ -263,6 +263,16 @@ def test_a_draft_that_was_read_already_is_done_at_once(engine):
         assert engine.run() < 5
         assert warm.error is None
         assert warm.ended
+
+
+def test_streams_that_take_turns_come_forward_alike(engine, monkeypatch):
+    monkeypatch.setattr(engine.scheduler, "_costs", Foursomes())
+    listeners = [engine.submit(f"Count to {n}.", limit(20), lookup=False) for n in range(5)]
+    engine.run(lambda: min(one.generation.chosen for one in listeners) >= 6)
+    chosen = [one.generation.chosen for one in listeners]
+    assert max(chosen) - min(chosen) <= 1
+    engine.run()
+    assert all(one.finished.tokens_out == 20 for one in listeners)
 
 
 def test_only_the_latest_idle_chats_stay_in_the_cache(engine):
