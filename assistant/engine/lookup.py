@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from assistant.engine.trust import Trust, tokens
+
 NGRAM = 3
 SIZES = (3, 7, 15, 31)
 """Guesses at a time: with the token before them they fill blocks of four rows, ggml's fast shape."""
@@ -21,10 +23,8 @@ PROOF = 6
 that fails costs more than a token."""
 TRIAL = 0.75
 """How often guesses are believed to hold before anything is known."""
-WEIGHT = 0.05
-"""Of the newest guess in that."""
-PATIENCE = 24
-"""Tokens without a guess when guesses do not pay; doubled each time, up to 16 times as long."""
+DOUBLINGS = 4
+"""Of a rest when guesses do not pay."""
 
 Cost = Callable[[int], float]
 """What a batch of so many rows costs, in batches of one row."""
@@ -41,17 +41,15 @@ class Lookup:
         """Where the guesses are being taken from, while they hold."""
         self._lost = -1
         """Where they last held, while the answer may come back to it."""
-        self._holds = TRIAL
+        self._trust = Trust(TRIAL, DOUBLINGS)
         self._proven = False
         """Whether a guess held since it was last given up."""
-        self._rest = 0
-        self._failures = 0
         for end in range(NGRAM, len(self._tokens)):
             self._after[tuple(self._tokens[end - NGRAM : end])] = end
 
     def propose(self, most: int, cost: Cost) -> list[int]:
         """At most `most` tokens that may come next; none where that would not pay."""
-        if self._rest > 0:
+        if self._trust.resting:
             return []
         if self._source < 0:
             self._source = self._after.get(tuple(self._tokens[-NGRAM:]), -1)
@@ -67,9 +65,8 @@ class Lookup:
 
     def _size(self, most: int, cost: Cost) -> int:
         sizes = SIZES[:1] if self._lost >= 0 else SIZES
-        gains = {
-            size: _tokens(self._holds, size) / cost(size + 1) for size in sizes if size <= most
-        }
+        holds = self._trust.holds
+        gains = {size: tokens(holds, size) / cost(size + 1) for size in sizes if size <= most}
         best = max(gains, key=gains.__getitem__, default=0)
         if best and gains[best] > 1.0:
             return best
@@ -79,16 +76,13 @@ class Lookup:
 
     def took(self, drafted: int, accepted: int) -> None:
         """What became of the last guesses; the tokens themselves come through `add`."""
-        for _ in range(accepted):
-            self._holds += WEIGHT * (1.0 - self._holds)
-        if accepted < drafted:
-            self._holds -= WEIGHT * self._holds
+        self._trust.took(drafted, accepted)
         if accepted:
             self._proven = True
         elif drafted and not self._proven:
             self._give_up()
         if drafted and accepted == drafted:
-            self._failures = 0
+            self._trust.paid()
 
     def add(self, token: int) -> None:
         """The next token of the answer."""
@@ -96,7 +90,7 @@ class Lookup:
         if len(before) == NGRAM:
             self._after[before] = len(self._tokens)
         self._tokens.append(token)
-        self._rest -= self._rest > 0
+        self._trust.passed()
         self._follow(token)
 
     def _follow(self, token: int) -> None:
@@ -119,12 +113,5 @@ class Lookup:
             self._lost = -1
 
     def _give_up(self) -> None:
-        """For a while; then guesses are tried as if nothing were known."""
-        self._rest = PATIENCE << min(self._failures, 4)
-        self._failures += 1
-        self._holds, self._source, self._lost, self._proven = TRIAL, -1, -1, False
-
-
-def _tokens(holds: float, size: int) -> float:
-    """How many tokens a batch yields, if each guess holds this often."""
-    return size + 1.0 if holds >= 1.0 else (1.0 - holds ** (size + 1)) / (1.0 - holds)
+        self._trust.give_up()
+        self._source, self._lost, self._proven = -1, -1, False

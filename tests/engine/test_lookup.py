@@ -5,7 +5,8 @@ import random
 import pytest
 
 from assistant.engine.costs import Costs
-from assistant.engine.lookup import PATIENCE, SIZES, Lookup
+from assistant.engine.lookup import SIZES, Lookup
+from assistant.engine.trust import PATIENCE
 
 CPU = Costs()
 
