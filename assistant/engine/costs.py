@@ -48,6 +48,15 @@ class Costs:
         """The cost of `rows` rows, in batches of one row."""
         return self._price(rows) / self._price(1)
 
+    @property
+    def measured(self) -> bool:
+        """Whether it is known what one row costs here."""
+        return 1 in self._seconds
+
+    def seconds(self, rows: int) -> float:
+        """The cost of `rows` rows; in batches of one row of the curve before anything was measured."""
+        return self._price(rows)
+
     def beside(self, streams: int, waiting: int = ALONE) -> int:
         """Prompt tokens, of so many that wait, which may join a step of so many streams; at least one."""
         if not streams:

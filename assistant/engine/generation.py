@@ -65,6 +65,8 @@ class Generation:
         self.matcher: Matcher | None = None
         self.lookup: Lookup | None = None
         self.drafted = self.accepted = 0
+        self.draft_at = 0
+        """So many tokens must there be before the draft model is asked."""
         self.arrived = time.monotonic()
         self._text = TextStream(spec.sampling.stop)
         self._cached: int | None = None
