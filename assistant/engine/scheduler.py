@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence, Set
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from assistant.engine.generation import Generation
 from assistant.engine.slots import Slots
 from assistant.errors import AssistantError, EngineError, Stopped
 from assistant.types import Sampling
+
+if TYPE_CHECKING:
+    from assistant.engine.draft import Draft
 
 SHORT = 96
 """Tokens of a prompt that is read at once, although streams beside it wait for that step."""
@@ -41,6 +44,12 @@ class Model(Protocol):
     def abort(self, on: bool) -> None: ...
 
 
+class Source(Protocol):
+    """What guesses; see `lookup.Lookup` and `draft.Draft`."""
+
+    def took(self, drafted: int, accepted: int) -> None: ...
+
+
 class Part(NamedTuple):
     """The share of one generation in a batch."""
 
@@ -50,6 +59,8 @@ class Part(NamedTuple):
     tokens: list[int]
     drafted: int
     """How many of its tokens, at the end, are guesses."""
+    source: Source | None
+    """Whose guesses."""
     output: bool
 
 
@@ -59,6 +70,7 @@ class Timing:
     def __init__(self) -> None:
         self.busy_s = self.decode_s = self.sample_s = 0.0
         self.steps = self.tokens = 0
+        self.drafted = self.accepted = 0
 
     def report(self) -> dict[str, float]:
         """As `status` shows it."""
@@ -78,6 +90,8 @@ class Scheduler:
         """Who is in the present step, if it may take long."""
         self._mark = 0.0
         self.timing = Timing()
+        self.draft: Draft | None = None
+        """The draft model, if there is one."""
         self.on_broken: Callable[[], None] | None = None
         """Told when llama.cpp fails for good; otherwise those in the batch hear an error."""
 
@@ -114,7 +128,8 @@ class Scheduler:
 
     def forget(self, refs: Set[str]) -> int:
         """Empty every slot that holds one of these; how many."""
-        return self._slots.forget(refs)
+        gone = self.draft.forget(refs) if self.draft else 0
+        return gone + self._slots.forget(refs)
 
     def step(self) -> bool:
         """Let whoever left go, give slots to who waits, and compute one batch; whether there was one."""
@@ -150,10 +165,10 @@ class Scheduler:
         if rank and not streams:
             budget = min(budget, BACKGROUND_CHUNK)
         most = LOOKUP_ROWS - len(streams) if len(streams) <= LOOKUP_STREAMS and not budget else 0
-        batch = [_part(g, self._guesses(g, most)) for g in streams]
+        batch = [_part(g, *self._guesses(g, most)) for g in streams]
         for generation in prompts[: OUTPUT_ROWS - LOOKUP_ROWS]:
             if budget > 0:
-                batch.append(_part(generation, [], min(budget, generation.left)))
+                batch.append(_part(generation, [], None, min(budget, generation.left)))
                 budget -= len(batch[-1].tokens)
         self._long = frozenset() if streams else frozenset(part.generation for part in batch)
         return self._fit(batch)
@@ -166,13 +181,23 @@ class Scheduler:
         beside = self._costs.beside(streams, sum(g.left for g in prompts))
         return max(beside, min(short, ALONE))
 
-    def _guesses(self, generation: Generation, most: int) -> list[int]:
-        if not generation.lookup or not most:
-            return []
-        guesses = generation.lookup.propose(min(most, self._room(generation) - 1), self._costs)
-        if generation.matcher and guesses:
-            guesses = guesses[: generation.matcher.allowed(guesses)]
-        return guesses
+    def _guesses(self, generation: Generation, most: int) -> tuple[list[int], Source | None]:
+        """What may come next, and who says so: what was read before, else the draft model."""
+        room = self._room(generation)
+        most = min(most, room - 1)
+        matcher, lookup, slot = generation.matcher, generation.lookup, generation.slot
+        if most > 0 and lookup:
+            guesses = lookup.propose(most, self._costs)
+            if matcher and guesses:
+                guesses = guesses[: matcher.allowed(guesses)]
+            if guesses:
+                return guesses, lookup
+        # What is forgotten while its answer runs is given to no other model any more.
+        if most > 0 and self.draft and slot and not slot.doomed:
+            allowed = matcher.allowed if matcher else None
+            guesses = self.draft.propose(generation, most, self._costs, left=room, allowed=allowed)
+            return guesses, self.draft
+        return [], None
 
     def _fit(self, batch: list[Part]) -> list[Part]:
         """Make room in the cache; whoever finds none goes back to the queue."""
@@ -241,8 +266,10 @@ class Scheduler:
         if part.drafted:
             generation.drafted += part.drafted
             generation.accepted += accepted
-            if generation.lookup:
-                generation.lookup.took(part.drafted, accepted)
+            self.timing.drafted += part.drafted
+            self.timing.accepted += accepted
+            if part.source:
+                part.source.took(part.drafted, accepted)
             self._cut_guesses(part, accepted)
         return None
 
@@ -316,6 +343,8 @@ class Scheduler:
     def _release(self, generation: Generation) -> None:
         if generation in self._running:
             self._running.remove(generation)
+        if self.draft:
+            self.draft.leave(generation)
         self._admission.release(generation)
 
 
@@ -337,11 +366,13 @@ def _urgency(generation: Generation) -> tuple[bool, bool, int]:
     )
 
 
-def _part(generation: Generation, guesses: list[int], count: int | None = None) -> Part:
+def _part(
+    generation: Generation, guesses: list[int], source: Source | None, count: int | None = None
+) -> Part:
     count = count or generation.left
     tokens = generation.tokens[generation.held : generation.held + count]
     output = count == generation.left and generation.spec.answer
-    return Part(generation, 0, tokens + guesses, len(guesses), output)
+    return Part(generation, 0, tokens + guesses, len(guesses), source, output)
 
 
 def _rows(parts: Sequence[Part]) -> list[Row]:
