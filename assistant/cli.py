@@ -132,9 +132,11 @@ def status(as_json: bool) -> None:
         return console.as_json(data)
     model, memory = data["model"], data["memory"]
     where = f"{model['gpu_layers']}/{model['layers']} layers on the GPU" if model["layers"] else ""
+    drafting = f"{model['draft']} {model['draft_problem']}".strip()
     rows = [
         ("daemon", f"{data['version']}, pid {data['pid']}, {_mb(data['rss_bytes'])}"),
         ("model", " ".join(x for x in (model["id"], model["state"], where, model["problem"]) if x)),
+        *([("draft model", drafting)] if drafting else []),
         ("queue", f"{data['queue']['length']} of {data['queue']['limit']}"),
         ("memory", f"{memory['count']} stored, {memory['pending']} waiting for vectors"),
         ("embedder", data["embedder"]),

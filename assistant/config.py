@@ -111,6 +111,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Threads of the model. 0: physical cores minus one, at least one; all of two."""
     lookup: Literal["on", "off"] = "on"
     """Whether answers may be guessed ahead from the prompt, to be checked many words at a time."""
+    draft_model: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9._-]{1,64}$")] = "off"
+    """A smaller model that guesses ahead too: `auto` (the catalogue's for this model), an id, or `off`."""
     gpu_layers: Annotated[int, msgspec.Meta(ge=-1)] = -1
     """Layers on the GPU. -1: as many as fit."""
     yield_vram: bool = True

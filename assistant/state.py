@@ -142,7 +142,10 @@ class State:
             return _check("model", False, str(exc), hint)
         info = self._engine.info()
         safe = f", safe settings: {info.safe_mode}" if info.safe_mode else ""
-        return _check("model", True, f"{info.id} is ready, {info.context} tokens of context{safe}")
+        draft = f". {info.draft} drafts for it." if info.draft else ""
+        draft = f". No draft model: {info.draft_problem}" if info.draft_problem else draft
+        found = f"{info.id} is ready, {info.context} tokens of context{safe}{draft}"
+        return _check("model", True, found)
 
     def _offload(self) -> dict[str, Any]:
         info = self._engine.info()

@@ -201,6 +201,10 @@ class ModelInfo(msgspec.Struct, frozen=True):
     """The fallback settings this machine needs; empty for the defaults."""
     problem: str = ""
     """Why it is missing or failed."""
+    draft: str = ""
+    """The draft model that guesses for it; empty: none."""
+    draft_problem: str = ""
+    """Why there is none, although the settings want one."""
 
 
 # --- memory ----------------------------------------------------------------------------------

@@ -42,6 +42,8 @@ def test_later_sources_win(paths):
         ("", {"NESTOR_PORT": "-1"}, {}, ("environment", "port")),
         ("", {"NESTOR_GPU_LAYERS": "-2"}, {}, ("environment", "gpu_layers")),
         ("", {"NESTOR_KEY_STORE": "tpm"}, {}, ("environment", "key_store")),
+        ('draft_model = "../x.gguf"', {}, {}, ("config.toml", "draft_model")),
+        ("", {"NESTOR_DRAFT_MODEL": "A model"}, {}, ("environment", "draft_model")),
         ("", {"NESTOR_IDLE_UNLOAD_S": "-1"}, {}, ("environment", "idle_unload_s")),
         ("", {}, {"port": 70000}, ("command line", "port")),
     ],

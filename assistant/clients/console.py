@@ -85,6 +85,8 @@ def receipt(events: Sequence[Event]) -> None:
         f"{data.get('tokens_out')} out, first after {data.get('first_token_ms')} ms, "
         f"{data.get('tokens_per_s')} tokens/s"
     )
+    if guessed := data.get("drafted"):
+        err.print(f"  {guessed} tokens were guessed ahead, {data.get('accepted')} of them rightly")
     if older := data.get("summarised"):
         err.print(f"  {older['turns']} older turns are in it as a summary")
     for item in data.get("dropped", []):

@@ -91,6 +91,8 @@ class Receipt:
             "finish_reason": finished.reason,
             "first_token_ms": round((self._first_s or 0.0) * 1000, 1),
             "tokens_per_s": round(speed, 1) if speed else None,
+            "drafted": finished.drafted,
+            "accepted": finished.accepted,
             "model": model.id,
             "where": {
                 "device": model.device,

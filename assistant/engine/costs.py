@@ -59,6 +59,10 @@ class Prices:
         for size in [s for s, at in self._seen.items() if s > rows and at < stale]:
             del self._seconds[size], self._seen[size]
 
+    def measured(self, rows: int) -> bool:
+        """Whether a batch of so many rows was ever computed here."""
+        return rows in self._seconds
+
     def known(self, rows: int) -> bool:
         """Whether a batch of so many rows was measured lately, and more than once."""
         return rows not in SIZES or (self._fresh(rows) and self._count.get(rows, 0) >= _SURE)
@@ -117,6 +121,15 @@ class Costs:
             if not self._answered.known(count) and speed > _HOPELESS * speeds[best]:
                 return count
         return best if best and speeds[best] > _WORTH * speeds[streams] else streams
+
+    @property
+    def measured(self) -> bool:
+        """Whether it is known what one row costs here."""
+        return self._answered.measured(1)
+
+    def seconds(self, rows: int) -> float:
+        """The cost of `rows` rows; in batches of one row of the curve before anything was measured."""
+        return self._answered(rows)
 
     def beside(self, streams: int, waiting: int = ALONE) -> int:
         """Prompt tokens, of so many that wait, which may join a step of so many streams; at least one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -80,6 +80,8 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Empty: the hub's own is required at the first pull, and pinned."""
     sources: Annotated[tuple[Source, ...], msgspec.Meta(min_length=1)]
     """Tried in order."""
+    draft: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9._-]{0,64}$")] = ""
+    """Id of a smaller model with the same vocabulary, which may guess for it; empty: there is none."""
     sampling: Sampling = Sampling()
     note: str = ""
     test_only: bool = False
@@ -95,7 +97,20 @@ def default_folder() -> Path:
 def load(folder: Path) -> tuple[Entry, ...]:
     """All entries, smallest first. Raises ConfigInvalid naming file and field."""
     entries = [_read(path) for path in sorted(folder.glob("*.toml"))]
+    _check_drafts(entries)
     return tuple(sorted(entries, key=lambda entry: (entry.bytes, entry.id)))
+
+
+def _check_drafts(entries: Sequence[Entry]) -> None:
+    sizes = {entry.id: entry.bytes for entry in entries}
+    for entry in entries:
+        if not entry.draft:
+            continue
+        wrong = f"The catalogue file {entry.id}.toml has a wrong `draft`: "
+        if entry.draft not in sizes:
+            raise ConfigInvalid(wrong + f"there is no model {entry.draft}.")
+        if sizes[entry.draft] >= entry.bytes:
+            raise ConfigInvalid(wrong + f"{entry.draft} is not smaller.")
 
 
 def _read(path: Path) -> Entry:

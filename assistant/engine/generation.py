@@ -67,6 +67,8 @@ class Generation:
         self.drafted = self.accepted = 0
         self.turn = 0
         """Grows with each step it takes part in, and in the order of those who did."""
+        self.draft_at = 0
+        """So many tokens must there be before the draft model is asked."""
         self.arrived = time.monotonic()
         self._text = TextStream(spec.sampling.stop)
         self._cached: int | None = None

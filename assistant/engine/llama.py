@@ -20,7 +20,7 @@ import msgspec
 import numpy as np
 
 from assistant.engine import dialects, templates, thoughts
-from assistant.engine.batch import BATCH_TOKENS, OUTPUT_ROWS, Row
+from assistant.engine.batch import BATCH_TOKENS, OK, OUTPUT_ROWS, Row
 from assistant.engine.offload import OffloadLog
 from assistant.errors import EngineError, EngineUnloadable
 from assistant.types import Sampling, Segment
@@ -56,6 +56,8 @@ class LoadSpec(msgspec.Struct, frozen=True):
     fixed_threads: bool = False
     """The user chose how many; see `pace`."""
     ubatch: int = BATCH_TOKENS
+    outputs: int = OUTPUT_ROWS
+    """Rows of a batch whose next token may be wanted; no fewer than `sequences`."""
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -157,7 +159,7 @@ class Llama:
         settings.n_ubatch = spec.ubatch
         settings.n_seq_max = spec.sequences
         # Left at 0, the graph holds a row of the whole vocabulary for each token of a batch: 300 MB.
-        settings.n_outputs_max = settings.n_outputs_max_per_seq = OUTPUT_ROWS
+        settings.n_outputs_max = settings.n_outputs_max_per_seq = spec.outputs
         settings.kv_unified = True
         # A sliding-window cache that drops old cells could not be cut back to a common prefix.
         settings.swa_full = True
@@ -254,6 +256,11 @@ class Llama:
         data = self._piece_buffer.raw[: max(size, 0)]
         return b"" if not special and self.is_control(token) and data not in _SPOKEN else data
 
+    def markers(self) -> list[int]:
+        """The tokens with which a text and a turn begin and end, where the vocabulary has them."""
+        named = (cpp.llama_vocab_bos, cpp.llama_vocab_eos, cpp.llama_vocab_eot)
+        return sorted({token for ask in named if (token := int(ask(self._vocab))) >= 0})
+
     def vocabulary(self) -> Vocabulary:
         """All tokens, for grammars."""
         from assistant.engine.grammar import Vocabulary
@@ -300,7 +307,11 @@ class Llama:
             counts[i] = 1
             sequences[i][0] = sequence
             outputs[i] = output
-        return int(cpp.llama_decode(self._context, batch))
+        code = int(cpp.llama_decode(self._context, batch))
+        if code == OK:
+            # A GPU still computes when llama_decode returns; what a batch costs is measured here.
+            cpp.llama_synchronize(self._context)
+        return code
 
     def logits(self, row: int) -> np.ndarray[Any, np.dtype[np.float32]]:
         """The scores of each token after this row of the last batch; writable, valid until the next."""

@@ -7,12 +7,12 @@ import os
 import signal
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from assistant.config import LIMITS, Settings
-from assistant.engine import fallback, templates
+from assistant.engine import companion, fallback, templates
 from assistant.engine.catalogue import Catalogue, ModelFile
 from assistant.engine.detached import run_detached
 from assistant.engine.devices import Device, gpu_backends
@@ -26,6 +26,14 @@ log = logging.getLogger(__name__)
 
 SEQUENCES = 16
 """Chats in the cache at once, and one for the beginning they share."""
+
+
+class _Draft(NamedTuple):
+    """The draft model, or why there is none."""
+
+    id: str = ""
+    vram_bytes: int = 0
+    problem: str = ""
 
 
 class Loader:
@@ -47,6 +55,8 @@ class Loader:
         self._states = states
         self._key = key
         self._floors: dict[str, str] = {}
+        self._deadly: set[str] = set()
+        """Draft models that killed the child while they were loaded; not tried again."""
 
     async def load(self, name: str) -> ModelInfo:
         """Load a model, one rung after the other. Raises what the last one raised, or ChildStopped."""
@@ -54,6 +64,12 @@ class Loader:
         devices = msgspec.convert(await self._child.call_unprepared("devices"), tuple[Device, ...])
         planned = self._plan(file, devices)
         facts, rung = await self._climb_down(name, file, planned)
+        try:
+            draft = await self._load_draft(file, devices, planned, rung)
+        except ChildCrashed:
+            # The child died, and the model with it; without the draft model it is known to run.
+            facts, rung = await self._climb_down(name, file, planned)
+            draft = _Draft(problem="The draft model crashed while it was loaded.")
         family = templates.choose(
             file.info.architecture, facts["marked"], file.family or self._settings.family
         )
@@ -66,11 +82,48 @@ class Loader:
             layers=facts["layers"],
             gpu_layers=min(facts["gpu_layers"], facts["layers"]),
             device=facts["device"],
-            vram_bytes=facts["vram_bytes"],
+            vram_bytes=facts["vram_bytes"] + draft.vram_bytes,
             offload=await run_detached(lambda: _why(devices, planned, rung)),
             safe_mode=rung.name,
             problem=_missing(facts, planned, rung),
+            draft=draft.id,
+            draft_problem=draft.problem,
         )
+
+    async def _load_draft(
+        self, file: ModelFile, devices: Sequence[Device], planned: Plan, rung: fallback.Rung
+    ) -> _Draft:
+        """Load the draft model that the settings want. Raises ChildStopped, and ChildCrashed once."""
+        wanted = self._settings.draft_model
+        chosen = await run_detached(lambda: companion.choose(wanted, self._catalogue, file))
+        if isinstance(chosen, str):
+            return _Draft(problem=chosen)
+        if chosen.id in self._deadly:
+            return _Draft(problem="The draft model crashed while it was loaded.")
+        # On a GPU that failed with more layers there is no place for another model.
+        spared = devices if rung.gpu_share == 1.0 else [d for d in devices if d.kind == "cpu"]
+        context = self._settings.context or file.context
+        placed = companion.place(
+            file.info, planned, chosen.info, spared, streams=SEQUENCES, cells=context
+        )
+        if placed is None:
+            return _Draft(problem=f"There is not enough memory for the draft model {chosen.id}.")
+        spec = self._spec(chosen, placed, rung) | {
+            "context": context,
+            "sequences": companion.SEATS,
+            "outputs": companion.OUTPUTS,
+        }
+        try:
+            facts = await self._child.call_unprepared("draft", spec)
+        except ChildCrashed:
+            self._deadly.add(chosen.id)
+            raise
+        except ChildStopped:
+            raise
+        except AssistantError as exc:
+            return _Draft(problem=f"{chosen.id} cannot draft for {file.id}. {exc.message}")
+        log.info("draft model %s ready", chosen.id)
+        return _Draft(chosen.id, facts["vram_bytes"])
 
     def _plan(self, file: ModelFile, devices: Sequence[Device]) -> Plan:
         context = self._settings.context or file.context
@@ -109,7 +162,10 @@ class Loader:
         lasting = True
         for rung in self._ladder(name, key, gpu=planned.gpu_layers > 0):
             try:
-                facts = await self._child.call_unprepared("load", self._spec(file, planned, rung))
+                spec = {
+                    "model": self._spec(file, planned, rung), "states": self._states_spec(file),
+                }  # fmt: skip
+                facts = await self._child.call_unprepared("load", spec)
             except ChildStopped:
                 raise
             except (ChildCrashed, EngineUnloadable) as exc:
@@ -132,7 +188,7 @@ class Loader:
         return fallback.ladder(gpu=gpu, first=max(known, key=names.index, default=""))
 
     def _spec(self, file: ModelFile, planned: Plan, rung: fallback.Rung) -> dict[str, Any]:
-        model = {
+        return {
             "path": str(file.path),
             "context": self._settings.context or file.context,
             "cells": planned.cells,
@@ -145,7 +201,6 @@ class Loader:
             "gpu_layers": round(planned.gpu_layers * rung.gpu_share),
             "use_extra_bufts": rung.use_extra_bufts,
         }
-        return {"model": model, "states": self._states_spec(file)}
 
     def _states_spec(self, file: ModelFile) -> dict[str, Any] | None:
         if self._states is None or not LIMITS.kv_disk_bytes:

@@ -68,17 +68,15 @@ class Lookup:
         if self._source < 0:
             return []
         sizes = [size for size in SIZES if size <= most]
-        gains = {size: self._expected(size) / cost(size + 1) for size in sizes}
-        best = max(gains, key=gains.__getitem__, default=0)
-        if not best or gains[best] <= 1.0:
-            return []
-        return self._tokens[self._source : self._source + best]
-
-    def _expected(self, size: int) -> float:
-        """How many tokens a batch with so many guesses yields."""
         holds = self._holds.value
-        first = self._resumes.value if self._blind else holds
-        return 1.0 + first * (1.0 - holds**size) / (1.0 - holds)
+        size, gain = _best(sizes, cost, holds, holds)
+        if self._blind:
+            # One token without a guess tells where the text goes on, and the next guesses hold better.
+            after = (1.0 + gain * cost(size + 1)) / (1.0 + cost(size + 1))
+            size, gain = _best(sizes, cost, self._resumes.value, holds)
+            if gain <= after:
+                return []
+        return self._tokens[self._source : self._source + size]
 
     def add(self, token: int) -> None:
         """The next token of the answer."""
@@ -120,3 +118,15 @@ class Lookup:
             self._source, self._blind = self._lost + words[0] if words else -1, True
         elif tuple(self._tokens[-NGRAM:]) in self._after:
             self._lost = -1
+
+
+def _best(sizes: Sequence[int], cost: Cost, first: float, holds: float) -> tuple[int, float]:
+    """How many guesses yield most tokens for their price, and how many; 0 and 1.0 where none pays.
+
+    `first` is the chance of the first of them, `holds` that of each one behind one that held.
+    """
+    gains = {
+        size: (1.0 + first * (1.0 - holds**size) / (1.0 - holds)) / cost(size + 1) for size in sizes
+    }
+    best = max(gains, key=gains.__getitem__, default=0)
+    return (best, gains[best]) if best and gains[best] > 1.0 else (0, 1.0)

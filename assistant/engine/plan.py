@@ -46,6 +46,8 @@ class Plan(msgspec.Struct, frozen=True):
     """Why not everything is on a GPU, for the user; empty if it is."""
     split: tuple[int, ...] = ()
     """Layers on each GPU that `usable` gives, for llama.cpp's `tensor_split`. Empty: as it likes."""
+    shares: tuple[int, ...] = ()
+    """Expected bytes on each GPU that `usable` gives."""
 
 
 def plan(
@@ -168,10 +170,12 @@ def _on_cpu(cells: int, reason: str) -> Plan:
 
 
 def _on_gpu(load: Load, counts: Sequence[int], reason: str) -> Plan:
+    shares = tuple(load.shares(counts))
     return msgspec.structs.replace(
         _on_cpu(load.cells, reason),
         gpu_layers=sum(counts),
-        vram_bytes=sum(load.shares(counts)),
+        vram_bytes=sum(shares),
+        shares=shares,
         split=tuple(counts) if len(counts) > 1 else (),
     )
 

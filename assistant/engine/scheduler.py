@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Sequence, Set
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -18,9 +18,13 @@ from assistant.engine.batch import ABORTED, FULL, OK, OUTPUT_ROWS, Row
 from assistant.engine.costs import ALONE, Costs
 from assistant.engine.generation import Generation
 from assistant.engine.lookup import Lookup
+from assistant.engine.parts import Part, part_of, rows_of
 from assistant.engine.slots import Slots
 from assistant.errors import AssistantError, EngineError, Stopped
 from assistant.types import Sampling
+
+if TYPE_CHECKING:
+    from assistant.engine.draft import Draft
 
 SHORT = 96
 """Tokens of a prompt that is read at once, although streams beside it wait for that step."""
@@ -43,24 +47,13 @@ class Model(Protocol):
     def abort(self, on: bool) -> None: ...
 
 
-class Part(NamedTuple):
-    """The share of one generation in a batch."""
-
-    generation: Generation
-    first: int
-    """Its first row."""
-    tokens: list[int]
-    drafted: int
-    """How many of its tokens, at the end, are guesses."""
-    output: bool
-
-
 class Timing:
     """Where the time of the scheduler goes, in seconds since the model was loaded."""
 
     def __init__(self) -> None:
         self.busy_s = self.decode_s = self.sample_s = 0.0
         self.steps = self.tokens = 0
+        self.drafted = self.accepted = 0
 
     def report(self) -> dict[str, float]:
         """As `status` shows it."""
@@ -81,6 +74,8 @@ class Scheduler:
         self._mark = 0.0
         self._turns = itertools.count(1)
         self.timing = Timing()
+        self.draft: Draft | None = None
+        """The draft model, if there is one."""
         self.on_broken: Callable[[], None] | None = None
         """Told when llama.cpp fails for good; otherwise those in the batch hear an error."""
 
@@ -122,7 +117,8 @@ class Scheduler:
 
     def forget(self, refs: Set[str]) -> int:
         """Empty every slot that holds one of these; how many."""
-        return self._slots.forget(refs)
+        gone = self.draft.forget(refs) if self.draft else 0
+        return gone + self._slots.forget(refs)
 
     def step(self) -> bool:
         """Let whoever left go, give slots to who waits, and compute one batch; whether there was one."""
@@ -160,10 +156,10 @@ class Scheduler:
         if rank and not streams:
             budget = min(budget, BACKGROUND_CHUNK)
         most = LOOKUP_ROWS - len(streams) if len(streams) <= LOOKUP_STREAMS and not budget else 0
-        batch = [_part(g, self._guesses(g, most)) for g in streams]
+        batch = [part_of(g, *self._guesses(g, most)) for g in streams]
         for generation in prompts[: OUTPUT_ROWS - LOOKUP_ROWS]:
             if budget > 0:
-                batch.append(_part(generation, [], min(budget, generation.left)))
+                batch.append(part_of(generation, [], None, min(budget, generation.left)))
                 budget -= len(batch[-1].tokens)
         self._long = frozenset() if streams else frozenset(part.generation for part in batch)
         return self._fit(batch)
@@ -181,13 +177,23 @@ class Scheduler:
         beside = self._costs.beside(streams, sum(g.left for g in prompts))
         return max(beside, min(short, ALONE))
 
-    def _guesses(self, generation: Generation, most: int) -> list[int]:
-        if not generation.lookup or not most:
-            return []
-        guesses = generation.lookup.propose(min(most, self._room(generation) - 1), self._costs)
-        if generation.matcher and guesses:
-            guesses = guesses[: generation.matcher.allowed(guesses)]
-        return guesses
+    def _guesses(self, generation: Generation, most: int) -> tuple[list[int], Draft | None]:
+        """What may come next: from what was read before, else from the draft model, which is named then."""
+        room = self._room(generation)
+        most = min(most, room - 1)
+        matcher, lookup, slot = generation.matcher, generation.lookup, generation.slot
+        if most > 0 and lookup:
+            guesses = lookup.propose(most, self._costs)
+            if matcher and guesses:
+                guesses = guesses[: matcher.allowed(guesses)]
+            if guesses:
+                return guesses, None
+        # What is forgotten while its answer runs is given to no other model any more.
+        if most > 0 and self.draft and slot and not slot.doomed:
+            allowed = matcher.allowed if matcher else None
+            guesses = self.draft.propose(generation, most, self._costs, left=room, allowed=allowed)
+            return guesses, self.draft
+        return [], None
 
     def _fit(self, batch: list[Part]) -> list[Part]:
         """Make room in the cache; whoever finds none goes back to the queue."""
@@ -210,7 +216,7 @@ class Scheduler:
         if any(part.generation.caller.cancelled for part in parts):
             return None
         begun = time.perf_counter()
-        code = self._model.decode(_rows(parts))
+        code = self._model.decode(rows_of(parts))
         self._long = frozenset()
         taken = time.perf_counter() - begun
         self.timing.decode_s += taken
@@ -259,6 +265,10 @@ class Scheduler:
         if part.drafted:
             generation.drafted += part.drafted
             generation.accepted += accepted
+            self.timing.drafted += part.drafted
+            self.timing.accepted += accepted
+            if part.draft:
+                part.draft.took(part.drafted, accepted)
             self._cut_guesses(part, accepted)
         return None
 
@@ -342,6 +352,8 @@ class Scheduler:
     def _release(self, generation: Generation) -> None:
         if generation in self._running:
             self._running.remove(generation)
+        if self.draft:
+            self.draft.leave(generation)
         self._admission.release(generation)
 
 
@@ -361,25 +373,3 @@ def _urgency(generation: Generation) -> tuple[bool, bool, int]:
         not overdue,
         generation.number if overdue else generation.left,
     )
-
-
-def _part(generation: Generation, guesses: list[int], count: int | None = None) -> Part:
-    count = count or generation.left
-    tokens = generation.tokens[generation.held : generation.held + count]
-    output = count == generation.left and generation.spec.answer
-    return Part(generation, 0, tokens + guesses, len(guesses), output)
-
-
-def _rows(parts: Sequence[Part]) -> list[Row]:
-    rows: list[Row] = []
-    for part in parts:
-        slot = part.generation.slot
-        assert slot is not None
-        position, sequence = len(slot.tokens), slot.sequence
-        # The last token before the guesses, and each guess, say what comes next.
-        wanted = len(part.tokens) - part.drafted - 1 if part.output else len(part.tokens)
-        rows += [
-            Row(token, position + i, sequence, part.output and i >= wanted)
-            for i, token in enumerate(part.tokens)
-        ]
-    return rows

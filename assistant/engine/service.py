@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from assistant.engine.generation import GenerateSpec, Generation
-from assistant.errors import AssistantError, ContextOverflow, EmptyText, EngineError, Internal
+from assistant.errors import (
+    AssistantError,
+    ContextOverflow,
+    EmptyText,
+    EngineError,
+    EngineUnloadable,
+    Internal,
+)
 from assistant.worker import Call, Inbox, answer, serve
 
 if TYPE_CHECKING:
@@ -58,6 +65,7 @@ class Service:
 
     def __init__(self) -> None:
         self._llama: Llama | None = None
+        self._companion: Llama | None = None
         self._scheduler: Scheduler | None = None
         self._admission: Admission | None = None
         self._grammars: Grammars | None = None
@@ -72,6 +80,7 @@ class Service:
         return {
             "devices": self.devices,
             "load": self.load,
+            "draft": self.draft,
             "forget": self.forget,
             "save": self.save,
             "occupancy": self.occupancy,
@@ -101,7 +110,8 @@ class Service:
         if pace is not None:
             pace.watch()
         free = {"devices": msgspec.to_builtins(self.list_devices())} if self._on_gpu else {}
-        return scheduler.timing.report() | (pace.report() if pace else {}) | free
+        draft = {"draft": scheduler.draft.report()} if scheduler.draft else {}
+        return scheduler.timing.report() | (pace.report() if pace else {}) | draft | free
 
     # --- calls ---------------------------------------------------------------------------
 
@@ -133,6 +143,34 @@ class Service:
             # Out of its memory a GPU fails from then on; a new process, with fewer layers, does not.
             self._scheduler.on_broken = lambda: os._exit(BROKEN)
         yield msgspec.to_builtins(facts)
+
+    def draft(self, call: Call) -> Iterator[Any]:
+        """Load a draft model beside the model, prove that it runs, and give its Facts.
+
+        Raises EngineUnloadable if it cannot guess for this model; the model stays as it is.
+        """
+        from assistant.engine.draft import Draft
+        from assistant.engine.llama import Llama, LoadSpec
+        from assistant.engine.pairing import difference
+
+        if self._llama is None or self._scheduler is None:
+            raise EngineError("No model is loaded.")
+        spec = msgspec.convert(call.payload, LoadSpec)
+        companion = Llama(spec)
+        try:
+            if not (self._llama.cuttable and companion.cuttable):
+                raise EngineUnloadable("Guesses could not be taken back: a state is recurrent.")
+            if problem := difference(self._llama, companion):
+                raise EngineUnloadable(problem)
+            companion.probe()
+        except BaseException:
+            companion.close()
+            raise
+        self._companion = companion
+        draft = Draft(companion, spec.sequences)
+        draft.measure()
+        self._scheduler.draft = draft
+        yield msgspec.to_builtins(companion.facts())
 
     def forget(self, call: Call) -> Iterator[int]:
         """Drop every cache that holds one of these ids."""
@@ -168,8 +206,13 @@ class Service:
         slots = Slots(llama, spec.sequences - 1, llama.cells)
         self._states = _states(states)
         self._admission = Admission(llama, slots, self._states)
-        self._pace = Pace(spec.threads, llama.set_threads, fixed=spec.fixed_threads)
+        self._pace = Pace(spec.threads, self._set_threads, fixed=spec.fixed_threads)
         return Scheduler(llama, slots, self._admission)
+
+    def _set_threads(self, threads: int) -> None:
+        for llama in (self._llama, self._companion):
+            if llama is not None:
+                llama.set_threads(threads)
 
     def _unload(self) -> None:
         if self._scheduler is not None:
@@ -177,9 +220,10 @@ class Service:
         if self._states is not None:
             self._states.close()
         self._scheduler = self._admission = self._grammars = self._states = self._pace = None
-        if self._llama is not None:
-            self._llama.close()
-            self._llama = None
+        for llama in (self._companion, self._llama):
+            if llama is not None:
+                llama.close()
+        self._companion = self._llama = None
 
     def _work(self) -> bool:
         if self._scheduler is None or self._admission is None:

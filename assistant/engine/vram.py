@@ -32,11 +32,16 @@ def capacity(gpu: Device, devices: Sequence[Device], spare_bytes: int = SPARE_BY
 
     Where the GPU shares the machine's memory, what the machine has left counts too.
     """
-    if gpu.kind != "igpu" and not gpu.name.startswith("MTL"):
+    if not shares_memory(gpu):
         return max(gpu.free_bytes - spare_bytes, 0)
     host = [device.free_bytes for device in devices if device.kind == "cpu"]
     told = [gpu.free_bytes] if gpu.total_bytes else []
     return max(min(told + host, default=0) - _UNIFIED * spare_bytes, 0)
+
+
+def shares_memory(device: Device) -> bool:
+    """Whether a GPU's memory is the machine's."""
+    return device.kind == "igpu" or device.name.startswith("MTL")
 
 
 def vram_pressure(

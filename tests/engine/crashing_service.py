@@ -37,6 +37,11 @@ class Crashing(Service):
             os.kill(os.getpid(), signal.SIGSEGV)
         yield from super().load(call)
 
+    def draft(self, call):
+        if MODE == "draft":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        yield from super().draft(call)
+
     def _submit(self, call):
         mode, _, marker = MODE.partition(":")
         if mode == "once" and not Path(marker).exists():

@@ -138,6 +138,9 @@ def test_proposes_the_largest_that_fits_comfortably(tmp_path):
         ),
         ('kind = "file"\n', 'kind = "hub"\nrepo = "a/b"\nfile = "../x.gguf"\n', "file"),
         ('sha256 = "', 'sha256 = "zz', "sha256"),
+        ("context = 64", 'context = 64\ndraft = "nobody"', "no model nobody"),
+        ("context = 64", 'context = 64\ndraft = "toy"', "not smaller"),
+        ("context = 64", 'context = 64\ndraft = "../toy"', "draft"),
     ],
 )
 def test_a_wrong_definition_is_named(tmp_path, toml, old, new, words):

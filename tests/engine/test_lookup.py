@@ -10,6 +10,10 @@ from assistant.engine.lookup import SIZES, Lookup, Odds
 CPU = Costs()
 
 
+def gpu(rows):
+    return 1.0 + rows / 1000
+
+
 def play(prompt, answer, most=31, cost=CPU, begins=None):
     """Answer token by token with guesses; (batches, drafted, accepted)."""
     lookup = Lookup(prompt, begins)
@@ -90,7 +94,8 @@ def test_lengths_follow_what_held():
             lookup.add(token)
         at += len(guesses) + 1
     assert sizes == sorted(sizes)
-    assert sizes[0] < sizes[-1] == SIZES[-1]
+    assert sizes[0] < sizes[-1]
+    assert set(sizes) <= set(SIZES)
 
 
 def test_guesses_that_were_not_made_are_learned_from():
@@ -104,7 +109,7 @@ def test_guesses_that_were_not_made_are_learned_from():
 
 def test_where_guesses_cost_nothing_they_are_made_at_once():
     text = list(range(100))
-    batches, drafted, _ = play([*text, *text[:3]], text[3:], cost=lambda rows: 1 + rows / 1000)
+    batches, drafted, _ = play([*text, *text[:3]], text[3:], cost=gpu)
     assert batches < 8
     assert drafted > 60
 
@@ -121,9 +126,9 @@ def test_a_changed_word_of_several_tokens_is_jumped_over():
         else:
             text += [word, 2000 + n, 4000 + n]
             fixed += [3000 + n, 5000 + n] if n % 2 else [word, 6000 + n]
-    jumping, *_ = play(text, fixed, begins=lambda token: token < 1000)
-    stumbling, *_ = play(text, fixed, begins=lambda token: True)
-    assert jumping < stumbling
+    jumping, *_ = play(text, fixed, cost=gpu, begins=lambda token: token < 1000)
+    stumbling, *_ = play(text, fixed, cost=gpu, begins=lambda token: True)
+    assert jumping < 0.75 * stumbling
 
 
 def test_odds_are_even_until_something_was_seen():
