@@ -10,14 +10,16 @@ from assistant.api.auth import DEVICE
 from assistant.api.services import Services
 from assistant.config import LIMITS
 
+# Coroutines, though nothing is awaited: FastAPI sends plain functions through a pool of threads.
 
-def services(request: Request) -> Services:
+
+async def services(request: Request) -> Services:
     """The services; the guard has waited for them."""
     found: Services = request.app.state.services
     return found
 
 
-def device(request: Request) -> str:
+async def device(request: Request) -> str:
     """Who asks, as the guard found out from the token; empty: the owner's own programs."""
     return str(request.scope.get(DEVICE, ""))
 

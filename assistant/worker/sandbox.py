@@ -57,7 +57,9 @@ def environment() -> dict[str, str]:
                 "GGML_", "LLAMA_", "OMP_", "GOMP_", "KMP_", "OPENBLAS_", "MKL_", "HF_HOME",
                 "PYTHONPATH", "PYTHONWARNINGS")  # fmt: skip
     env = {k: v for k, v in os.environ.items() if k in keep or k.startswith(prefixes)}
-    return env | {"PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    # Without the first, ggml starts a debugger on a process that fails, and waits for it.
+    return env | {"GGML_NO_BACKTRACE": "1", "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1",
+                  "TOKENIZERS_PARALLELISM": "false"}  # fmt: skip
 
 
 def _refuse_network(event: str, _args: tuple[Any, ...]) -> None:
