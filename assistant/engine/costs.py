@@ -22,13 +22,19 @@ WHOLE = 256
 """Prompt tokens up to which a prompt is read at once."""
 PATIENCE = 2.3
 """How many times longer than usual a stream may wait for its next token while a prompt is read."""
+PAUSE_S = 0.25
+"""How long it may wait now and then, where that makes more of the time."""
+BETWEEN = 28
+"""Steps without a piece of a prompt from one such pause to the next."""
 _WEIGHT = 0.15
 _STALE = 300
 """Steps after which a size that was too dear may be tried again: a neighbour may have gone."""
 _SURE = 3
-"""Steps of a size before it counts as known."""
+"""Steps of a size, of answers alone, before it counts as known; with a prompt one has to do."""
 _HOPELESS = 0.7
 """A size that is so much slower than the best is not measured again and again."""
+_FAIR = 0.5
+"""Of the speed at which a prompt is read a few tokens a step: what rare, large pieces must reach."""
 _WORTH = 1.04
 """How many times more tokens a second must come of it before some streams wait for others."""
 
@@ -36,26 +42,27 @@ _WORTH = 1.04
 class Prices:
     """Mean seconds per number of rows of one kind of batch."""
 
-    def __init__(self, curve: tuple[float, ...]) -> None:
+    def __init__(self, curve: tuple[float, ...], sure: int) -> None:
         self._curve = curve
+        self._sure = sure
         self._seconds: dict[int, float] = {}
         self._seen: dict[int, int] = {}
         """The last step of each size."""
         self._count: dict[int, int] = {}
         """Steps of each size, without a long pause between them."""
-        self._steps = 0
+        self._now = 0
 
-    def took(self, rows: int, seconds: float) -> None:
-        """A batch of so many rows is done. Sizes between ours say nothing."""
-        self._steps += 1
+    def took(self, rows: int, seconds: float, now: int) -> None:
+        """A batch of so many rows was step `now`. Sizes between ours say nothing."""
+        self._now = now
         if rows not in SIZES:
             return
         self._count[rows] = self._count.get(rows, 0) * self._fresh(rows) + 1
         old = self._seconds.get(rows, seconds)
         # The mean of the first few; then the newer ones count for more.
         self._seconds[rows] = old + max(_WEIGHT, 1 / self._count[rows]) * (seconds - old)
-        self._seen[rows] = self._steps
-        stale = self._steps - _STALE
+        self._seen[rows] = now
+        stale = now - _STALE
         for size in [s for s, at in self._seen.items() if s > rows and at < stale]:
             del self._seconds[size], self._seen[size]
 
@@ -64,11 +71,11 @@ class Prices:
         return rows in self._seconds
 
     def known(self, rows: int) -> bool:
-        """Whether a batch of so many rows was measured lately, and more than once."""
-        return rows not in SIZES or (self._fresh(rows) and self._count.get(rows, 0) >= _SURE)
+        """Whether a batch of so many rows was measured lately, and often enough."""
+        return rows not in SIZES or (self._fresh(rows) and self._count.get(rows, 0) >= self._sure)
 
     def _fresh(self, rows: int) -> bool:
-        return self._steps - self._seen.get(rows, -_STALE) < _STALE
+        return self._now - self._seen.get(rows, -_STALE) < _STALE
 
     def __call__(self, rows: int, unit: float = 1.0) -> float:
         """Seconds: measured where it was; else by the curve, from the next smaller size that was.
@@ -98,12 +105,14 @@ class Costs:
     """What batches cost, and how many rows of what kind are best put into the next one."""
 
     def __init__(self) -> None:
-        self._answered = Prices(ANSWERED)
-        self._read = Prices(READ)
+        self._answered = Prices(ANSWERED, _SURE)
+        self._read = Prices(READ, 1)
+        self._steps = 0
 
     def took(self, rows: int, seconds: float, *, read: bool = False) -> None:
         """A batch of so many rows is done; `read`: prompts were among them."""
-        (self._read if read else self._answered).took(rows, seconds)
+        self._steps += 1
+        (self._read if read else self._answered).took(rows, seconds, self._steps)
 
     def __call__(self, rows: int) -> float:
         """The cost of `rows` rows whose next tokens are wanted, in batches of one row."""
@@ -131,14 +140,31 @@ class Costs:
         """The cost of `rows` rows; in batches of one row of the curve before anything was measured."""
         return self._answered(rows)
 
-    def beside(self, streams: int, waiting: int = ALONE) -> int:
-        """Prompt tokens, of so many that wait, which may join a step of so many streams; at least one."""
+    def beside(self, streams: int, waiting: int = ALONE, quiet: int = 0) -> int:
+        """Prompt tokens, of so many that wait, which may join the next step of so many streams.
+
+        Either a few in each step, or many after BETWEEN steps without any: whichever is better for
+        the streams and the prompt together. `quiet` is how many steps without any there were; none
+        may join until there were enough.
+        """
         if not streams:
             # Cut in two, a prompt is read more slowly than at once.
             return waiting if waiting <= WHOLE else ALONE
-        limit, best = PATIENCE * self._answered(streams), 1
-        unit = self._answered(1)
-        for size in SIZES:
-            if size > streams and self._read(size, unit) <= limit:
-                best = size - streams
-        return best
+        usual = self._answered(streams)
+        few = max(1, self._within(streams, PATIENCE * usual))
+        if not self._read.known(streams + few):
+            return few
+        many = self._within(streams, PAUSE_S)
+        step, cycle = self._reading(streams + few), BETWEEN * usual + self._reading(streams + many)
+        prompt, stream = many / few * step / cycle, (BETWEEN + 1) * step / cycle
+        if prompt > _FAIR and prompt * stream > 1.0:
+            return many if quiet >= BETWEEN else 0
+        return few
+
+    def _within(self, streams: int, seconds: float) -> int:
+        """The most prompt tokens with which a step takes no longer."""
+        fitting = [size for size in SIZES if size > streams and self._reading(size) <= seconds]
+        return fitting[-1] - streams if fitting else 0
+
+    def _reading(self, rows: int) -> float:
+        return self._read(rows, self._answered(1))

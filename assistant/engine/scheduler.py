@@ -73,6 +73,8 @@ class Scheduler:
         """Who is in the present step, if it may take long."""
         self._mark = 0.0
         self._turns = itertools.count(1)
+        self._quiet = 0
+        """Steps since there was a piece of a prompt in one."""
         self.timing = Timing()
         self.draft: Draft | None = None
         """The draft model, if there is one."""
@@ -151,7 +153,7 @@ class Scheduler:
         streams = [g for g in current if g.answering and g.left == 1]
         prompts = sorted((g for g in current if g not in streams), key=_urgency)
         budget = self._budget(len(streams), prompts)
-        if not prompts:
+        if not budget:
             streams = self._group(streams)
         if rank and not streams:
             budget = min(budget, BACKGROUND_CHUNK)
@@ -174,7 +176,7 @@ class Scheduler:
         if not prompts:
             return 0
         short = sum(g.left for g in prompts if g.left <= SHORT)
-        beside = self._costs.beside(streams, sum(g.left for g in prompts))
+        beside = self._costs.beside(streams, sum(g.left for g in prompts), self._quiet)
         return max(beside, min(short, ALONE))
 
     def _guesses(self, generation: Generation, most: int) -> tuple[list[int], Draft | None]:
@@ -224,6 +226,7 @@ class Scheduler:
         if code != OK:
             return self._recover(parts, code)
         read = any(not part.generation.answering for part in parts)
+        self._quiet = 0 if read else self._quiet + 1
         self._costs.took(sum(len(part.tokens) for part in parts), taken, read=read)
         for part in parts:
             part.generation.turn = next(self._turns)

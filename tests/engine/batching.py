@@ -72,7 +72,7 @@ class CheapRows:
     def seconds(self, rows):
         return self(rows)
 
-    def beside(self, streams, waiting=128):
+    def beside(self, streams, waiting=128, quiet=0):
         return 8 if streams else 128
 
 
