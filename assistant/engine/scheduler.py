@@ -76,6 +76,8 @@ class Scheduler:
         self._quiet = 0
         """Steps since there was a piece of a prompt in one."""
         self.timing = Timing()
+        self.pressing = False
+        """Whether an answer began or ended in the last step."""
         self.draft: Draft | None = None
         """The draft model, if there is one."""
         self.on_broken: Callable[[], None] | None = None
@@ -125,6 +127,7 @@ class Scheduler:
     def step(self) -> bool:
         """Let whoever left go, give slots to who waits, and compute one batch; whether there was one."""
         begun = self._mark or time.perf_counter()
+        self.pressing = False
         self._reap()
         self._admission.trim()
         self._admission.admit(self._running)
@@ -277,6 +280,7 @@ class Scheduler:
 
     def _begin(self, generation: Generation) -> None:
         """Its prompt was read: tokens of its answer come next."""
+        self.pressing = True
         generation.tell_prefilled()
         if generation.spec.lookup:
             generation.lookup = Lookup(generation.tokens, self._begins_word)
@@ -353,6 +357,7 @@ class Scheduler:
             generation.caller.fail(error)
 
     def _release(self, generation: Generation) -> None:
+        self.pressing = True
         if generation in self._running:
             self._running.remove(generation)
         if self.draft:

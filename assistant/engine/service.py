@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import time
@@ -27,7 +26,8 @@ if TYPE_CHECKING:
     from assistant.engine.admission import Admission
     from assistant.engine.devices import Device
     from assistant.engine.grammar import Grammars, Matcher
-    from assistant.engine.llama import Llama, LoadSpec
+    from assistant.engine.llama import Llama
+    from assistant.engine.load_spec import LoadSpec
     from assistant.engine.pace import Pace
     from assistant.engine.scheduler import Scheduler
     from assistant.engine.states import States
@@ -39,6 +39,10 @@ IDLE_S = 5.0
 SAVE_AFTER_S = 20.0
 """A chat that was not asked for so long is written to disk while there is nothing else to do."""
 FLUSH_S = 3.0
+MESSAGES_S = 0.02
+"""Tokens that come quicker than this leave two at a time: each message wakes two programs up, on the
+
+cores that compute. The first and the last of an answer leave at once."""
 BROKEN = 70
 """Exit code of a child whose GPU does not go on."""
 
@@ -73,6 +77,7 @@ class Service:
         self._pace: Pace | None = None
         self._on_gpu = False
         self._resting = True
+        self._told_at = 0.0
         self._numbers = 0
 
     def handlers(self) -> dict[str, Callable[[Call], Iterator[Any]]]:
@@ -97,10 +102,13 @@ class Service:
                 if call.method == "generate":
                     self._submit(call)
                 else:
+                    inbox.sink.release()
                     answer(call, handlers)
                 call = inbox.get(timeout=0)
-            with inbox.sink.together() if inbox.sink else contextlib.nullcontext():
-                moved = self._work()
+            inbox.sink.hold()
+            moved = self._work()
+            if not moved or self._due():
+                inbox.sink.release()
 
     def report(self) -> dict[str, Any]:
         """What goes with each heartbeat; from another thread."""
@@ -127,7 +135,8 @@ class Service:
 
     def load(self, call: Call) -> Iterator[Any]:
         """Load a model in place of the present one, prove that it runs, and give its Facts."""
-        from assistant.engine.llama import Llama, LoadSpec
+        from assistant.engine.llama import Llama
+        from assistant.engine.load_spec import LoadSpec
 
         spec = msgspec.convert(call.payload["model"], LoadSpec)
         states = call.payload.get("states")
@@ -150,7 +159,8 @@ class Service:
         Raises EngineUnloadable if it cannot guess for this model; the model stays as it is.
         """
         from assistant.engine.draft import Draft
-        from assistant.engine.llama import Llama, LoadSpec
+        from assistant.engine.llama import Llama
+        from assistant.engine.load_spec import LoadSpec
         from assistant.engine.pairing import difference
 
         if self._llama is None or self._scheduler is None:
@@ -238,6 +248,15 @@ class Service:
             self._pace.check()
         self._resting = False
         return self._scheduler.step()
+
+    def _due(self) -> bool:
+        """Whether what was said in this step leaves now: seldom enough, yet never late."""
+        now = time.monotonic()
+        pressing = self._scheduler is None or self._scheduler.pressing
+        if not pressing and now - self._told_at < MESSAGES_S:
+            return False
+        self._told_at = now
+        return True
 
     def _submit(self, call: Call) -> None:
         try:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import queue
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, BinaryIO
 
 from assistant.errors import AssistantError, Internal
@@ -64,7 +63,7 @@ class Call:
 
 
 class Sink:
-    """The way out. What is sent `together` leaves in one piece: one wake-up for the daemon, not many."""
+    """The way out. What is held leaves in one piece: one wake-up for the daemon, not many."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -81,18 +80,18 @@ class Sink:
             else:
                 self._write(data)
 
-    @contextlib.contextmanager
-    def together(self) -> Iterator[None]:
-        """Hold back what is sent until the end of the block."""
+    def hold(self) -> None:
+        """Keep what is sent, until `release`. Harmless when done twice."""
         with self._lock:
-            self._held = []
-        try:
-            yield
-        finally:
-            with self._lock:
-                held, self._held = self._held, None
-                if held:
-                    self._write(b"".join(held))
+            if self._held is None:
+                self._held = []
+
+    def release(self) -> None:
+        """Let go what was held."""
+        with self._lock:
+            held, self._held = self._held, None
+            if held:
+                self._write(b"".join(held))
 
     def _write(self, data: bytes) -> None:
         try:
@@ -105,7 +104,7 @@ class Sink:
 class Inbox:
     """The calls that arrived, in order. The reading thread fills it; one owner empties it."""
 
-    def __init__(self, sink: Sink | None = None) -> None:
+    def __init__(self, sink: Sink) -> None:
         self.sink = sink
         self._calls: queue.SimpleQueue[Call] = queue.SimpleQueue()
 

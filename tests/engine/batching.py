@@ -10,7 +10,8 @@ from assistant.engine.admission import Admission
 from assistant.engine.batch import Row
 from assistant.engine.draft import Draft
 from assistant.engine.generation import GenerateSpec, Generation
-from assistant.engine.llama import Llama, LoadSpec
+from assistant.engine.llama import Llama
+from assistant.engine.load_spec import LoadSpec
 from assistant.engine.scheduler import Scheduler
 from assistant.engine.slots import Slots
 from assistant.types import Finished, Generated, Message, Piece, Prefilled, Sampling

@@ -256,11 +256,13 @@ async def test_a_child_ends_when_its_daemon_is_killed(tmp_path):
 def test_a_heartbeat_is_not_held_back_by_a_long_step():
     stream = io.BytesIO()
     sink = Sink(stream)
-    with sink.together():
-        sink.send(frames.Item(1, "a"))
-        sink.send(frames.Beat(7))
-        assert list(frames.Splitter().feed(stream.getvalue())) == [frames.Beat(7)]
-        sink.send(frames.End(1))
+    sink.hold()
+    sink.send(frames.Item(1, "a"))
+    sink.send(frames.Beat(7))
+    assert list(frames.Splitter().feed(stream.getvalue())) == [frames.Beat(7)]
+    sink.hold()
+    sink.send(frames.End(1))
+    sink.release()
     sent = list(frames.Splitter().feed(stream.getvalue()))
     assert sent == [frames.Beat(7), frames.Item(1, "a"), frames.End(1)]
 
