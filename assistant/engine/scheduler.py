@@ -77,7 +77,7 @@ class Scheduler:
         """Steps since there was a piece of a prompt in one."""
         self.timing = Timing()
         self.pressing = False
-        """Whether an answer began or ended in the last step."""
+        """Whether an answer began or ended in the last step, or a prompt held answers up."""
         self.draft: Draft | None = None
         """The draft model, if there is one."""
         self.on_broken: Callable[[], None] | None = None
@@ -156,6 +156,7 @@ class Scheduler:
         streams = [g for g in current if g.answering and g.left == 1]
         prompts = sorted((g for g in current if g not in streams), key=_urgency)
         budget = self._budget(len(streams), prompts)
+        self.pressing = self.pressing or bool(prompts)
         if not budget:
             streams = self._group(streams)
         if rank and not streams:

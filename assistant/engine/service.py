@@ -42,7 +42,7 @@ FLUSH_S = 3.0
 MESSAGES_S = 0.02
 """Tokens that come quicker than this leave two at a time: each message wakes two programs up, on the
 
-cores that compute. The first and the last of an answer leave at once."""
+cores that compute. The first and the last of an answer leave at once, and all beside a prompt."""
 BROKEN = 70
 """Exit code of a child whose GPU does not go on."""
 
