@@ -25,5 +25,5 @@ class OffloadLog:
         if found := _DEVICE.search(line):
             self.device = f"{found[1]} {found[2]}"
         found = _BUFFER.search(line)
-        if found and not found[1].startswith("CPU") and not found[1].endswith("_Host"):
+        if found and not found[1].startswith(("CPU", "AMX")) and not found[1].endswith("_Host"):
             self.vram_bytes += round(float(found[3]) * (1 << 20))

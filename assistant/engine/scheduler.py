@@ -157,11 +157,12 @@ class Scheduler:
         prompts = sorted((g for g in current if g not in streams), key=_urgency)
         budget = self._budget(len(streams), prompts)
         self.pressing = self.pressing or bool(prompts)
+        guessing = len(streams) <= LOOKUP_STREAMS and not prompts
         if not budget:
             streams = self._group(streams)
         if rank and not streams:
             budget = min(budget, BACKGROUND_CHUNK)
-        most = LOOKUP_ROWS - len(streams) if len(streams) <= LOOKUP_STREAMS and not budget else 0
+        most = LOOKUP_ROWS - len(streams) if guessing else 0
         batch = [part_of(g, *self._guesses(g, most)) for g in streams]
         for generation in prompts[: OUTPUT_ROWS - LOOKUP_ROWS]:
             if budget > 0:

@@ -197,9 +197,14 @@ def _read(source: BinaryIO, inbox: Inbox, send: Callable[[frames.Frame], None]) 
 
 def _beat(send: Callable[[frames.Frame], None], report: Callable[[], dict[str, Any]]) -> None:
     pause = threading.Event()
+    told: dict[str, Any] = {}
     while True:
         pause.wait(frames.BEAT_S)
-        send(frames.Beat(rss_bytes(), report()))
+        try:
+            told = report()
+        except Exception as exc:  # noqa: BLE001 - a child without a heartbeat would be killed
+            print(f"report: {type(exc).__name__}", file=sys.stderr, flush=True)  # noqa: T201
+        send(frames.Beat(rss_bytes(), told))
 
 
 def rss_bytes() -> int:

@@ -26,6 +26,10 @@ def test_what_lies_on_a_gpu_is_counted_and_what_lies_beside_it_is_not():
     assert log.vram_bytes == round(536.5 * (1 << 20))
 
 
+def test_buffers_of_a_cpu_s_matrix_unit_are_no_gpu_memory():
+    assert read("load_tensors: AMX model buffer size =   300.00 MiB\n").vram_bytes == 0
+
+
 def test_a_cpu_takes_nothing_of_any_gpu():
     log = read(CUDA.replace("CUDA0", "CPU").replace("offloaded 25", "offloaded 0"))
     assert (log.gpu_layers, log.vram_bytes) == (0, 0)

@@ -14,7 +14,7 @@ import pytest
 from assistant.config import LIMITS
 from assistant.errors import ChildCrashed, ChildStopped, EngineBusy, Internal
 from assistant.worker import Child, frames
-from assistant.worker.child import Sink
+from assistant.worker.child import Sink, _beat
 from assistant.worker.supervisor import Timing
 
 QUICK = Timing(start=20, silence=1.5, stop=2, backoff=0.05, backoff_most=0.2)
@@ -265,6 +265,20 @@ def test_a_heartbeat_is_not_held_back_by_a_long_step():
     sink.release()
     sent = list(frames.Splitter().feed(stream.getvalue()))
     assert sent == [frames.Beat(7), frames.Item(1, "a"), frames.End(1)]
+
+
+def test_a_report_that_fails_does_not_end_the_heartbeat(monkeypatch):
+    monkeypatch.setattr(frames, "BEAT_S", 0.01)
+    sent, calls = [], iter([{"n": 1}])
+
+    def send(frame):
+        sent.append(frame)
+        if len(sent) == 3:
+            raise SystemExit
+
+    with pytest.raises(SystemExit):
+        _beat(send, lambda: next(calls))
+    assert [frame.report for frame in sent] == [{"n": 1}] * 3
 
 
 def test_frames_survive_any_cut_of_the_pipe():
