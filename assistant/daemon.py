@@ -71,6 +71,9 @@ class Daemon:
             uvicorn.Config(
                 create_app(self._services, auth, hosts),
                 lifespan="off",
+                # Left to itself uvicorn takes httptools where some other package brought it: another
+                # parser than the one that is tested, and one without a limit for headers.
+                http="h11",
                 log_config=None,
                 access_log=False,
                 server_header=False,

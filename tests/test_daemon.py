@@ -6,7 +6,9 @@ import socket
 
 import pytest
 
-from assistant.daemon import _listen
+from assistant.api.auth import Auth
+from assistant.config import Settings, load_paths
+from assistant.daemon import Daemon, _listen
 from assistant.errors import PortTaken
 
 
@@ -39,3 +41,9 @@ def test_both_families_share_one_port_and_a_taken_one_is_named(sockets):
     assert len(ports) == 1
     with pytest.raises(PortTaken, match=str(next(iter(ports)))):
         _listen(next(iter(ports)))
+
+
+def test_the_parser_of_requests_does_not_depend_on_what_else_is_installed(tmp_path):
+    """uvicorn prefers httptools where it is: that one trims Host and has no limit for headers."""
+    daemon = Daemon(load_paths({"NESTOR_HOME": str(tmp_path)}), Settings(), Auth("t"), 7717)
+    assert daemon._server.config.http == "h11"
