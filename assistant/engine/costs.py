@@ -8,9 +8,27 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
-SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 24, 32, 48, 64, 128, 256)
-ANSWERED = (1.0, 2.3, 2.9, 3.2, 4.2, 4.2, 4.2, 4.2, 5.1, 5.5, 8.4, 10.4, 15.0, 19.0, 33.0, 60.0)
-READ = (1.0, 1.8, 2.15, 2.25, 3.0, 3.1, 3.2, 3.2, 3.9, 4.2, 6.5, 7.9, 11.5, 14.5, 25.0, 50.0)
+SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256)
+ANSWERED = (
+    1.0,
+    2.3,
+    2.9,
+    3.2,
+    4.2,
+    4.2,
+    4.2,
+    4.2,
+    5.1,
+    5.5,
+    8.4,
+    10.4,
+    15.0,
+    19.0,
+    26.0,
+    33.0,
+    60.0,
+)
+READ = (1.0, 1.8, 2.15, 2.25, 3.0, 3.1, 3.2, 3.2, 3.9, 4.2, 6.5, 7.9, 11.5, 14.5, 19.8, 25.0, 50.0)
 """The starter model on two cores, for rows whose next token is wanted and for rows of a prompt beside
 
 one such; a machine's own figures take their place one by one."""
@@ -22,8 +40,8 @@ WHOLE = 256
 """Prompt tokens up to which a prompt is read at once."""
 PATIENCE = 2.3
 """How many times longer than usual a stream may wait for its next token while a prompt is read."""
-PAUSE_S = 0.25
-"""How long it may wait now and then, where that makes more of the time."""
+PAUSE_S = 0.5
+"""How long it may wait now and then, where that leaves it quicker on the whole. Nobody reads so fast."""
 BETWEEN = 28
 """Steps without a piece of a prompt from one such pause to the next."""
 _WEIGHT = 0.15
@@ -33,8 +51,12 @@ _SURE = 3
 """Steps of a size, of answers alone, before it counts as known; with a prompt one has to do."""
 _HOPELESS = 0.7
 """A size that is so much slower than the best is not measured again and again."""
-_FAIR = 0.5
-"""Of the speed at which a prompt is read a few tokens a step: what rare, large pieces must reach."""
+_FAIR, _FAIR_ENOUGH = 0.5, 0.4
+"""Of the speed at which a prompt is read a few tokens a step: what rare, large pieces must promise,
+
+and what they must keep. To and fro between the two would have the worse gaps of both."""
+_QUICK = 0.8
+"""Of the streams' speed with a few tokens in each step."""
 _WORTH = 1.04
 """How many times more tokens a second must come of it before some streams wait for others."""
 
@@ -108,6 +130,8 @@ class Costs:
         self._answered = Prices(ANSWERED, _SURE)
         self._read = Prices(READ, 1)
         self._steps = 0
+        self._rarely = False
+        """Whether prompts are read in rare, large pieces beside streams."""
 
     def took(self, rows: int, seconds: float, *, read: bool = False) -> None:
         """A batch of so many rows is done; `read`: prompts were among them."""
@@ -131,6 +155,10 @@ class Costs:
                 return count
         return best if best and speeds[best] > _WORTH * speeds[streams] else streams
 
+    def known(self, streams: int) -> bool:
+        """Whether a step of so many streams was measured lately, and often enough."""
+        return self._answered.known(streams)
+
     @property
     def measured(self) -> bool:
         """Whether it is known what one row costs here."""
@@ -143,9 +171,9 @@ class Costs:
     def beside(self, streams: int, waiting: int = ALONE, quiet: int = 0) -> int:
         """Prompt tokens, of so many that wait, which may join the next step of so many streams.
 
-        Either a few in each step, or many after BETWEEN steps without any: whichever is better for
-        the streams and the prompt together. `quiet` is how many steps without any there were; none
-        may join until there were enough.
+        Either a few in each step, or many after BETWEEN steps without any, where that is not much
+        slower for the streams nor for the prompt: most gaps are short then. `quiet` is how many
+        steps without any there were; none may join until there were enough.
         """
         if not streams:
             # Cut in two, a prompt is read more slowly than at once.
@@ -157,9 +185,11 @@ class Costs:
         many = self._within(streams, PAUSE_S)
         step, cycle = self._reading(streams + few), BETWEEN * usual + self._reading(streams + many)
         prompt, stream = many / few * step / cycle, (BETWEEN + 1) * step / cycle
-        if prompt > _FAIR and prompt * stream > 1.0:
-            return many if quiet >= BETWEEN else 0
-        return few
+        fair = _FAIR_ENOUGH if self._rarely else _FAIR
+        self._rarely = stream > _QUICK and prompt > fair
+        if not self._rarely:
+            return few
+        return many if quiet >= BETWEEN else 0
 
     def _within(self, streams: int, seconds: float) -> int:
         """The most prompt tokens with which a step takes no longer."""

@@ -24,7 +24,9 @@ from tests.bench.table import Row, p95, ratio, span
 PROMPT_TOKENS = 3_000
 HOGS = 2
 MOST_GAP, LEAST_BESIDE = 2.5, 2.0
-_QUIET_PIECES, _SKIPPED = 96, 4
+_BEFORE, _SKIPPED = 96, 4
+"""Pieces of the stream before the prompt is sent."""
+_QUIET_TOKENS = 128
 _STREAM_TOKENS = 3_500
 """More than the prompt needs steps, if each takes one of its tokens."""
 _STREAM_MAY_WAIT_S = 1.0
@@ -67,7 +69,7 @@ class _Prompt:
 
     def watch(self, count: int, _moment: float) -> bool:
         """For every piece of the stream; False when the prompt was read."""
-        if count == _QUIET_PIECES:
+        if count == _BEFORE:
             self.thread = threading.Thread(target=self.read, daemon=True)
             self.thread.start()
         return not self.done
@@ -75,7 +77,7 @@ class _Prompt:
     def judge(self, ended: float) -> str:
         """Why the gaps say nothing, if the stream ended at that moment; else empty."""
         if self.thread is None:
-            return f"the stream ended within {_QUIET_PIECES} pieces"
+            return f"the stream ended within {_BEFORE} pieces"
         beside = self.begun < self.done <= ended + _STREAM_MAY_WAIT_S
         return self.problem or ("" if beside else "the prompt was not read while the stream ran")
 
@@ -107,28 +109,28 @@ class _Beside:
     tokens: list[int] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    def take(self, answer: Answer, prompt: _Prompt, alone: _Prompt) -> str:
-        """One run; in words."""
+    def take(self, quiet: Answer, answer: Answer, prompt: _Prompt, alone: _Prompt) -> str:
+        """One run; in words. Quiet tokens may come two in a piece: a gap is the time of one token."""
         problem = prompt.judge(answer.arrivals[-1]) or alone.problem
         if problem:
             self.problems.append(problem)
             return problem
-        self.quiet.append(p95(_gaps(answer, 0.0, answer.arrivals[_QUIET_PIECES - 1])))
+        self.quiet.append(1 / quiet.tokens_per_s)
         self.gaps.append(p95(_gaps(answer, prompt.begun, prompt.done)))
         self.read.append(prompt.seconds)
         self.alone.append(alone.seconds)
         self.tokens.append(prompt.tokens)
         return (
             f"{prompt.tokens} tokens in {prompt.seconds:.1f} s, alone {alone.seconds:.1f}; "
-            f"p95 gap {1000 * self.gaps[-1]:.0f} ms, quiet {1000 * self.quiet[-1]:.0f} ms"
+            f"p95 gap {1000 * self.gaps[-1]:.0f} ms, a quiet token {1000 * self.quiet[-1]:.0f} ms"
         )
 
     def rows(self) -> Iterator[Row]:
         """The gaps are held to the limit, the reading is only shown."""
         problem = "".join(self.problems[:1])
-        yield Row("p95 gap of a stream, quiet", "ms", [1000 * gap for gap in self.quiet])
+        yield Row("time per token of a quiet stream", "ms", [1000 * gap for gap in self.quiet])
         yield Row("p95 gap while a long prompt is read", "ms", [1000 * gap for gap in self.gaps])
-        name = "p95 gap beside a long prompt, of the quiet one"
+        name = "p95 gap beside a long prompt, of a quiet token's time"
         yield ratio(name, self.gaps, self.quiet, problem=problem, most=MOST_GAP)
         note = f"{span(self.tokens)} tokens" if self.tokens else ""
         yield Row("a long prompt, read alone", "s", self.alone, note=note)
@@ -143,10 +145,11 @@ def _beside_a_prompt(ours: Nestor, runs: int) -> Iterator[Row]:
         alone = _Prompt(ours, 200 + run)
         alone.read()
         prompt = _Prompt(ours, 100 + run)
+        quiet = complete(ours, body(texts.module(run), _QUIET_TOKENS))
         answer = complete(ours, body(texts.module(run), _STREAM_TOKENS), prompt.watch)
         if prompt.thread:
             prompt.thread.join()
-        say(f"long prompt, run {run + 1} of {runs}: {found.take(answer, prompt, alone)}")
+        say(f"long prompt, run {run + 1} of {runs}: {found.take(quiet, answer, prompt, alone)}")
     yield from found.rows()
 
 

@@ -72,16 +72,17 @@ def test_a_prompt_that_outlives_the_stream_says_nothing(done, ended, problem):
 
 
 def test_gaps_beside_a_prompt_are_held_to_the_quiet_ones():
-    quick = [0.01 * n for n in range(neighbours._QUIET_PIECES + 1)]
+    quick = [0.01 * n for n in range(neighbours._BEFORE + 1)]
+    quiet = Answer(0.0, tuple(0.02 * n for n in range(1, 65)), "", 1, 127)
     slow = [quick[-1] + 0.03 * n for n in range(1, 100)]
     answer = Answer(0.0, (*quick, *slow), "", 1, 200)
     found = neighbours._Beside()
     prompt = neighbours._Prompt(None, 1, quick[-1], slow[-1], 3000, "", threading.current_thread())
-    found.take(answer, prompt, neighbours._Prompt(None, 2, 0.0, 1.0))
+    found.take(quiet, answer, prompt, neighbours._Prompt(None, 2, 0.0, 1.0))
     gaps = next(row for row in found.rows() if row.most)
     assert gaps.median == pytest.approx(3.0)
     assert gaps.missed
-    found.take(answer, neighbours._Prompt(None, 1), neighbours._Prompt(None, 2))
+    found.take(quiet, answer, neighbours._Prompt(None, 1), neighbours._Prompt(None, 2))
     assert any(row.problem for row in found.rows() if row.most), "a run without a figure is hidden"
 
 

@@ -50,7 +50,7 @@ def test_a_cpu_reads_a_prompt_and_a_stream_hardly_notices(streams, price):
     assert gaps[475] <= PATIENCE * 1.05 * price(streams), "nineteen gaps of twenty are short"
     assert gaps[-4] <= max(PAUSE_S, PATIENCE * price(streams)) * 1.05
     few = max(n for n in range(1, 40) if price(streams + n) <= PATIENCE * price(streams))
-    assert sum(sizes) / sum(gaps) > 0.5 * few / price(streams + few), "the prompt is starved"
+    assert sum(sizes) / sum(gaps) > 0.4 * few / price(streams + few), "the prompt is starved"
 
 
 @pytest.mark.parametrize("streams", [1, 4])
