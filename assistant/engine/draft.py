@@ -33,11 +33,13 @@ DOUBLINGS = 6
 STEP = 0.3
 """What a step costs before both were measured, in steps of the model that answers."""
 PIECE_S = 0.2
-"""Seconds that a stream may wait for a piece of what the draft model has to read."""
+"""Seconds that the streams may wait in a step for a piece of what the draft model has to read."""
 PIECE = 24
 """Tokens of such a piece before anything was measured."""
 CLOSE = 4
 """Tokens that it may be behind and read them in the step that guesses."""
+LOOKS = 3
+"""Steps that are measured again after a rest for their price."""
 REST_OF_ANSWER = 128
 """Tokens that an answer is believed to go on for."""
 
@@ -72,6 +74,10 @@ class Draft:
         self._paid = 0
         """Guesses that held since the last rest."""
         self._seats = Seats(model, seats)
+        self._dear = False
+        """Whether it rests for its price, not for wrong guesses."""
+        self._reading = False
+        """Whether a piece was read in this step already."""
         self._seconds = 0.0
         self._rows = self._drafted = self._accepted = 0
 
@@ -81,6 +87,10 @@ class Draft:
         for rows in (PIECE, 1, 1):
             self._read(seat, [0] * rows)
         self._seats.empty(seat)
+
+    def begin(self) -> None:
+        """A step begins: one piece may be read in it."""
+        self._reading = False
 
     def propose(
         self,
@@ -100,12 +110,15 @@ class Draft:
             return []
         if len(stream.tokens) < stream.draft_at:
             return []
+        if self._dear:
+            self._look_again(stream)
         step, holds = self._price(1, costs), self._trust.holds
         size, gain = best(min(most, LONGEST), costs, sure=self._sure, holds=holds, step=step)
         if not size:
             # Near the end of an answer there is room for few, which says nothing.
             if most >= LONGEST:
                 self._give_up()
+                self._dear = True
             return []
         saved = min(left, REST_OF_ANSWER) * (1.0 - 1.0 / gain)
         seat = self._caught_up(stream, costs, saved)
@@ -161,9 +174,24 @@ class Draft:
         if not self._seats.room(behind + LONGEST):
             stream.draft_at = len(tokens) + PATIENCE
             return None
-        if far:
+        if far and not self._reading:
+            self._reading = True
             self._read(seat, tokens[same : same + min(piece, behind - 1)])
         return None if far else seat
+
+    def _look_again(self, stream: Stream) -> None:
+        """What a step costs by now: the moment when it was measured may have been a bad one."""
+        self._dear = False
+        seat, _ = self._seats.nearest(stream)
+        if not self._seats.room(LOOKS) or len(seat.tokens) + LOOKS >= self._model.context:
+            return
+        held, self._costs = len(seat.tokens), Costs()
+        for _ in range(LOOKS):
+            begun = self._clock()
+            if not self._decode(seat, stream.tokens[-1:], output=True):
+                return
+            self._took(1, self._clock() - begun)
+        self._seats.cut(seat, held)
 
     def _piece(self, costs: Costs) -> int:
         """Tokens to read beside a running stream."""

@@ -17,7 +17,7 @@ from assistant.engine.catalogue import Catalogue, ModelFile
 from assistant.engine.detached import run_detached
 from assistant.engine.devices import Device, gpu_backends
 from assistant.engine.hardware import hardware, why_no_gpu
-from assistant.engine.plan import Plan, plan
+from assistant.engine.plan import Plan, plan, reduced
 from assistant.errors import AssistantError, ChildCrashed, ChildStopped, EngineUnloadable
 from assistant.types import ModelInfo
 from assistant.worker import Child
@@ -56,7 +56,7 @@ class Loader:
         self._key = key
         self._floors: dict[str, str] = {}
         self._deadly: set[str] = set()
-        """Draft models that killed the child while they were loaded; not tried again."""
+        """Draft models that killed the child, or were in it when it died; not tried again."""
 
     async def load(self, name: str) -> ModelInfo:
         """Load a model, one rung after the other. Raises what the last one raised, or ChildStopped."""
@@ -99,12 +99,13 @@ class Loader:
         if isinstance(chosen, str):
             return _Draft(problem=chosen)
         if chosen.id in self._deadly:
-            return _Draft(problem="The draft model crashed while it was loaded.")
+            return _Draft(problem="The engine crashed with the draft model; it is left out.")
         # On a GPU that failed with more layers there is no place for another model.
         spared = devices if rung.gpu_share == 1.0 else [d for d in devices if d.kind == "cpu"]
         context = self._settings.context or file.context
+        taken = reduced(planned, file.info, rung.gpu_share, streams=SEQUENCES)
         placed = companion.place(
-            file.info, planned, chosen.info, spared, streams=SEQUENCES, cells=context
+            file.info, taken, chosen.info, spared, streams=SEQUENCES, cells=context
         )
         if placed is None:
             return _Draft(problem=f"There is not enough memory for the draft model {chosen.id}.")
@@ -142,6 +143,10 @@ class Loader:
         at = names.index(self._floors.get(name, ""))
         self._floors[name] = names[min(max(at, 1) + 1, len(names) - 1)]
 
+    def drop_draft(self, name: str) -> None:
+        """The child died while this draft model was in it: not loaded again, until Nestor starts anew."""
+        self._deadly.add(name)
+
     def forget(self, refs: Collection[str]) -> None:
         """Delete what is kept on disk of chats with one of these ids. Blocks."""
         if self._states is None or not self._states.is_dir():
@@ -162,8 +167,9 @@ class Loader:
         lasting = True
         for rung in self._ladder(name, key, gpu=planned.gpu_layers > 0):
             try:
+                fits = reduced(planned, file.info, rung.gpu_share, streams=SEQUENCES)
                 spec = {
-                    "model": self._spec(file, planned, rung), "states": self._states_spec(file),
+                    "model": self._spec(file, fits, rung), "states": self._states_spec(file),
                 }  # fmt: skip
                 facts = await self._child.call_unprepared("load", spec)
             except ChildStopped:
@@ -193,12 +199,12 @@ class Loader:
             "context": self._settings.context or file.context,
             "cells": planned.cells,
             "ubatch": planned.ubatch,
-            "offload_kv": planned.offload_kv and rung.gpu_share == 1.0,
-            "split": planned.split if rung.gpu_share == 1.0 else (),
+            "offload_kv": planned.offload_kv,
+            "split": planned.split,
             "sequences": SEQUENCES,
             "threads": self._settings.threads or default_threads(),
             "fixed_threads": self._settings.threads > 0,
-            "gpu_layers": round(planned.gpu_layers * rung.gpu_share),
+            "gpu_layers": planned.gpu_layers,
             "use_extra_bufts": rung.use_extra_bufts,
         }
 

@@ -241,7 +241,10 @@ class LocalEngine:
         if died > self._seen_crashes:
             self._seen_crashes = died
             self._crashes += 1
-            if self._info.gpu_layers:
+            if self._info.draft:
+                # Nobody knows which of the two it was; only one of them is needed.
+                self._loader.drop_draft(self._info.draft)
+            elif self._info.gpu_layers:
                 self._loader.step_down(self._name)
 
     def _entry(self) -> Entry | None:

@@ -96,6 +96,26 @@ def plan(
     return _on_gpu(load(fitting), load(fitting).place(layers, room) or (), reason)
 
 
+def reduced(planned: Plan, info: GgufInfo, share: float, *, streams: int) -> Plan:
+    """A plan that proved too much, cut to a share of its layers; the cache stays on the CPU then.
+
+    `streams` as for `plan`. Expected bytes are the plan's own, less the cache, times `share`.
+    """
+    if share >= 1.0:
+        return planned
+    cache = sum(cache_bytes(info, planned.cells, streams)) if planned.offload_kv else 0
+    whole = max(planned.vram_bytes, 1)
+    left = share * max(planned.vram_bytes - cache, 0) / whole
+    return msgspec.structs.replace(
+        planned,
+        gpu_layers=round(planned.gpu_layers * share),
+        offload_kv=False,
+        vram_bytes=int(planned.vram_bytes * left),
+        split=(),
+        shares=tuple(int(size * left) for size in planned.shares),
+    )
+
+
 class Load:
     """What a model needs with so many cells."""
 

@@ -1,4 +1,4 @@
-"""Continuous batching: each step computes the next token of every stream, and a bounded piece of a prompt.
+"""Continuous batching: a step computes the next tokens of streams, and bounded pieces of prompts.
 
 One thread owns it. Work of a higher class pauses lower ones between two steps; a chat keeps its
 cells until others need them, and goes to disk before it loses them.
@@ -31,7 +31,7 @@ SHORT = 96
 BACKGROUND_CHUNK = 64
 """Prompt tokens of a step that nobody waits for: whoever comes next waits for this step."""
 LOOKUP_ROWS = 32
-"""Rows of a step up to which guesses may fill it."""
+"""Rows of a step up to which guesses may fill it, whoever makes them."""
 LOOKUP_STREAMS = 2
 """With more streams than these a step is full enough without guesses."""
 
@@ -160,9 +160,14 @@ class Scheduler:
         guessing = len(streams) <= LOOKUP_STREAMS and not prompts
         if not budget:
             streams = self._group(streams)
+        if len(streams) > 1:
+            # What so many rows cost is to be found out now: with guesses it would be other rows.
+            guessing = guessing and self._costs.known(len(streams))
         if rank and not streams:
             budget = min(budget, BACKGROUND_CHUNK)
         most = LOOKUP_ROWS - len(streams) if guessing else 0
+        if self.draft:
+            self.draft.begin()
         batch = [part_of(g, *self._guesses(g, most)) for g in streams]
         for generation in prompts[: OUTPUT_ROWS - LOOKUP_ROWS]:
             if budget > 0:
@@ -230,7 +235,8 @@ class Scheduler:
         self.timing.steps += 1
         if code != OK:
             return self._recover(parts, code)
-        read = any(not part.generation.answering for part in parts)
+        # Who went back to the queue in mid-answer has a prompt to read again.
+        read = any(len(p.tokens) - p.drafted > 1 or not p.generation.answering for p in parts)
         self._quiet = 0 if read else self._quiet + 1
         self._costs.took(sum(len(part.tokens) for part in parts), taken, read=read)
         for part in parts:
@@ -267,18 +273,12 @@ class Scheduler:
         if not generation.answering:
             self._begin(generation)
         try:
-            accepted = self._choose(part, part.first + known - 1)
+            accepted, reason = self._choose(part, part.first + known - 1)
         except AssistantError as exc:
             return self._end(generation, exc)
         if part.drafted:
-            generation.drafted += part.drafted
-            generation.accepted += accepted
-            self.timing.drafted += part.drafted
-            self.timing.accepted += accepted
-            if part.draft:
-                part.draft.took(part.drafted, accepted)
-            self._cut_guesses(part, accepted)
-        return None
+            self._judge(part, accepted)
+        return self._finish(generation, reason) if reason else None
 
     def _begin(self, generation: Generation) -> None:
         """Its prompt was read: tokens of its answer come next."""
@@ -291,30 +291,31 @@ class Scheduler:
         first = self._model.piece(token)[:1]
         return not (first.isalnum() or first >= b"\x80")
 
-    def _choose(self, part: Part, row: int) -> int:
-        """Sample after each row as long as the guesses hold; how many held."""
+    def _choose(self, part: Part, row: int) -> tuple[int, str]:
+        """Sample after each row as long as the guesses hold: how many held, and why the answer ends."""
         generation, guesses = part.generation, part.tokens[len(part.tokens) - part.drafted :]
         for accepted in range(part.drafted + 1):
             token = self._sample(generation, row + accepted)
             self.timing.tokens += 1
             if self._model.is_end(token):
-                self._cut_guesses(part, accepted)
-                self._finish(generation, "stop")
-                return accepted
+                return accepted, "stop"
             generation.say(token, self._model.piece(token))
             reason = self._over(generation)
-            if reason:
-                self._cut_guesses(part, accepted)
-                self._finish(generation, reason)
-                return accepted
-            if accepted < part.drafted and token != guesses[accepted]:
-                return accepted
-        return part.drafted
+            if reason or (accepted < part.drafted and token != guesses[accepted]):
+                return accepted, reason
+        return part.drafted, ""
 
-    def _cut_guesses(self, part: Part, accepted: int) -> None:
-        """What was guessed wrong leaves the slot; nothing is left to do where it was let go."""
-        slot = part.generation.slot
-        if slot is not None and accepted < part.drafted:
+    def _judge(self, part: Part, accepted: int) -> None:
+        """Count the guesses that held; the others leave the slot."""
+        generation, slot = part.generation, part.generation.slot
+        assert slot is not None
+        generation.drafted += part.drafted
+        generation.accepted += accepted
+        self.timing.drafted += part.drafted
+        self.timing.accepted += accepted
+        if part.draft:
+            part.draft.took(part.drafted, accepted)
+        if accepted < part.drafted:
             self._slots.cut(slot, len(slot.tokens) - (part.drafted - accepted))
 
     def _sample(self, generation: Generation, row: int) -> int:

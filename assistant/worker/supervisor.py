@@ -343,9 +343,13 @@ class Child:
                 log.debug("%s: %s", self.name, line)
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        pause, moment = min(1.0, self._timing.silence / 4), time.monotonic()
         while self._process is process:
-            await asyncio.sleep(min(1.0, self._timing.silence / 4))
-            moment = time.monotonic()
+            await asyncio.sleep(pause)
+            before, moment = moment, time.monotonic()
+            if moment - before > pause + self._timing.silence / 4:
+                # The machine slept, or this loop was held up: what was sent meanwhile is still to be read.
+                self._heard_at = moment
             if moment - self._heard_at > self._timing.silence:
                 log.warning("%s child is silent; killing it", self.name)
                 _kill(process)

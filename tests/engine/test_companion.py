@@ -8,12 +8,13 @@ import pytest
 from engine.test_plan import CPU, GB, MACHINES, SHAPES, Device, gpu, machines
 
 from assistant.config import Settings
+from assistant.engine.batch import OUTPUT_ROWS
 from assistant.engine.catalogue import Catalogue
-from assistant.engine.companion import choose, place, remaining
+from assistant.engine.companion import choose, place, ram_bytes, remaining
 from assistant.engine.fallback import Remembered
 from assistant.engine.loader import Loader
 from assistant.engine.local import LocalEngine
-from assistant.engine.plan import plan
+from assistant.engine.plan import plan, reduced
 from assistant.engine.vram import SPARE_BYTES, usable
 from assistant.types import Finished, Message, Piece, Request, Sampling
 from assistant.worker import Child
@@ -88,6 +89,21 @@ def test_what_is_left_is_counted_once():
     chip, host = remaining(SHAPES["8b"], shared, inside, streams=9)
     assert chip.free_bytes == inside[0].free_bytes - shared.vram_bytes
     assert host.free_bytes <= CPU.free_bytes - shared.vram_bytes
+
+
+def test_what_was_taken_off_a_gpu_is_in_the_machines_memory():
+    big = SHAPES["8b"]
+    first = plan(big, MACHINES["24 GB"], cells=8192, streams=9)
+    host = [CPU]
+    free = [
+        remaining(big, reduced(first, big, share, streams=9), host, streams=9)[0].free_bytes
+        for share in (1.0, 0.5, 0.0)
+    ]
+    assert free[0] > free[1] > free[2]
+    whole = ram_bytes(big, cells=first.cells, streams=9, outputs=OUTPUT_ROWS)
+    assert free[2] == CPU.free_bytes - whole
+    half = reduced(first, big, 0.5, streams=9)
+    assert (half.gpu_layers, half.offload_kv) == (round(first.gpu_layers / 2), False)
 
 
 # --- which one -------------------------------------------------------------------------------
@@ -202,6 +218,16 @@ async def test_the_model_answers_whatever_is_wrong_with_the_draft(
     assert (info.state, info.draft, info.problem) == ("ready", "", "")
     assert words in info.draft_problem
     assert engine.children()[0].crashes == 0
+
+
+@pytest.mark.model
+async def test_a_crash_in_an_answer_costs_the_draft_first(make, tmp_path):
+    engine = make(f"once:{tmp_path / 'died'}", draft_model="tiny")
+    await ask(engine, "Where is Paris?")
+    info = engine.info()
+    assert engine.children()[0].crashes == 1
+    assert (info.state, info.draft, info.safe_mode) == ("ready", "", "")
+    assert "left out" in info.draft_problem
 
 
 @pytest.mark.model

@@ -7,7 +7,7 @@ import pytest
 
 from assistant.engine.batch import FULL, OK
 from assistant.engine.costs import Costs
-from assistant.engine.draft import CLOSE, LONGEST, PIECE, PIECE_S, Draft
+from assistant.engine.draft import CLOSE, LONGEST, LOOKS, PIECE, PIECE_S, Draft
 from assistant.engine.pairing import ENDS, PADDING, difference
 from assistant.engine.payoff import best, worth_checking
 from assistant.engine.trust import PATIENCE, Trust
@@ -122,6 +122,7 @@ def play(draft, stream, text, steps, price):
     """Answer with what the draft guesses, as the scheduler would; the guesses of each step."""
     made = []
     for _ in range(steps):
+        draft.begin()
         guesses = draft.propose(stream, 31, price)
         made.append(len(guesses))
         at = len(stream.tokens)
@@ -274,12 +275,35 @@ def test_always_wrong_costs_little_and_is_tried_ever_more_rarely(clock):
     assert len(tried) < 0.15 * len(made)
 
 
-def test_where_no_length_pays_the_draft_model_computes_nothing(clock):
+def test_where_no_length_pays_the_draft_model_only_looks_at_its_price_now_and_then(clock):
     text = words(6)
     model = Drafter(clock, text, row_s=0.009)
     made = play(ready(model), Stream(text[:20]), text, 200, costs(cpu))
     assert made == [0] * 200
-    assert model.batches == []
+    assert 0 < len(model.batches) <= 3 * LOOKS
+    assert set(model.batches) == {1}
+    assert not any(model.held.values()), "what was read for its price stays"
+
+
+def test_a_bad_moment_while_it_was_measured_does_not_silence_it(clock):
+    text = words(6, 5000)
+    model = Drafter(clock, text, row_s=0.500)
+    draft = ready(model)
+    model.row_s = 0.001
+    made = play(draft, Stream(text[:20]), text, 100, costs())
+    assert made[:PATIENCE] == [0] * PATIENCE
+    assert sum(made[-50:]) > 500
+
+
+def test_one_piece_is_read_in_a_step_however_many_answers_there_are(clock):
+    text = words(8, 4000)
+    draft = ready(model := Drafter(clock, text, row_s=0.0002))
+    streams = [Stream(text[:1000], 1), Stream(text[:1200], 2)]
+    for _ in range(3):
+        draft.begin()
+        model.batches.clear()
+        assert [draft.propose(stream, 30, costs()) for stream in streams] == [[], []]
+        assert len(model.batches) == 1
 
 
 def test_a_draft_that_became_good_is_found_again(clock):

@@ -7,6 +7,7 @@ from engine.batching import CheapRows, Engine, assert_same_up_to_a_tie
 
 from assistant.config import load_paths
 from assistant.engine.catalogue import Catalogue
+from assistant.engine.draft import LOOKS
 from assistant.engine.grammar import Grammars
 from assistant.engine.pairing import difference
 from assistant.types import Message, Part, Sampling
@@ -201,7 +202,7 @@ def test_a_draft_that_cannot_pay_is_left_alone(engine, monkeypatch):
     after = engine.scheduler.draft.report()
     assert listener.finished.drafted == 0
     assert listener.finished.tokens_out == 60
-    assert after["read"] == before["read"]
+    assert after["read"] - before["read"] <= 2 * LOOKS, "more than a look at its price"
 
 
 @pytest.mark.slow

@@ -317,13 +317,19 @@ def test_two_large_system_prompts(engine):
         assert listener.finished.tokens_out > 0
 
 
-def test_who_had_to_wait_in_between_still_says_no_more_than_asked(engine):
+def test_who_had_to_wait_in_between_still_says_no_more_than_asked(engine, monkeypatch):
+    booked = []
+    costs, took = engine.scheduler._costs, engine.scheduler._costs.took
+    monkeypatch.setattr(
+        costs, "took", lambda *of, read=False: (booked.append((of[0], read)), took(*of, read=read))
+    )
     listener = engine.submit("Tell a story.", limit(12), chat="c_1", lookup=False)
     engine.run(until=lambda: listener.generation.chosen == 5)
     engine.scheduler._running.remove(listener.generation)
     engine.admission.park(listener.generation)
     engine.run()
     assert listener.finished.tokens_out == 12
+    assert all(read == (rows > 1) for rows, read in booked), "a prompt was booked as answers"
     slot = engine.slots.of_chat("c_1")
     assert slot.tokens == listener.generation.tokens[: len(slot.tokens)]
 
@@ -386,7 +392,11 @@ def test_guesses_change_nothing_but_the_time(guessing):
     without = engine.ask(question, limit(60), lookup=False, unfinished=True)
     for slot in engine.slots:
         engine.slots.cut(slot, 0)
+    before = engine.scheduler.timing.drafted, engine.scheduler.timing.accepted
     guessed = engine.ask(question, limit(60), lookup=True, unfinished=True)
+    told = guessed.finished.drafted, guessed.finished.accepted
+    after = engine.scheduler.timing.drafted, engine.scheduler.timing.accepted
+    assert told == (after[0] - before[0], after[1] - before[1]), "the last batch is not told"
     assert guessed.finished.drafted > 0
     assert 0 < guessed.finished.accepted <= guessed.finished.drafted
     assert_same_up_to_a_tie(engine, without, guessed)

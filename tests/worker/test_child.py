@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,17 @@ async def test_every_waiting_call_hears_of_a_death(child):
 async def test_a_silent_child_is_killed(child):
     with pytest.raises(ChildCrashed, match="SIGKILL"):
         await child.call("hang")
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="a process cannot be paused here")
+async def test_a_machine_that_slept_does_not_cost_the_child(child):
+    await child.call("environment")
+    pid = child.status().pid
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(QUICK.silence + 0.7)
+    os.kill(pid, signal.SIGCONT)
+    await asyncio.sleep(QUICK.silence / 2)
+    assert (child.status().pid, child.status().crashes) == (pid, 0)
 
 
 async def test_repeated_crashes_back_off(child):
