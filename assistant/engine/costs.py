@@ -45,6 +45,8 @@ PAUSE_S = 0.5
 BETWEEN = 28
 """Steps without a piece of a prompt from one such pause to the next."""
 _WEIGHT = 0.15
+_AGED = 0.5
+"""Weight of a size that was not computed for a while."""
 _STALE = 300
 """Steps after which a size that was too dear may be tried again: a neighbour may have gone."""
 _SURE = 3
@@ -81,8 +83,10 @@ class Prices:
             return
         self._count[rows] = self._count.get(rows, 0) * self._fresh(rows) + 1
         old = self._seconds.get(rows, seconds)
-        # The mean of the first few; then the newer ones count for more.
-        self._seconds[rows] = old + max(_WEIGHT, 1 / self._count[rows]) * (seconds - old)
+        # The mean of the first few; then the newer ones count for more, and after a pause most.
+        pause = min(_AGED, _WEIGHT * (now - self._seen.get(rows, now)))
+        weight = max(_WEIGHT, pause, 1 / self._count[rows])
+        self._seconds[rows] = old + weight * (seconds - old)
         self._seen[rows] = now
         stale = now - _STALE
         for size in [s for s, at in self._seen.items() if s > rows and at < stale]:
@@ -95,6 +99,10 @@ class Prices:
     def known(self, rows: int) -> bool:
         """Whether a batch of so many rows was measured lately, and often enough."""
         return rows not in SIZES or (self._fresh(rows) and self._count.get(rows, 0) >= self._sure)
+
+    def last(self, rows: int) -> int:
+        """The step that last measured a batch of so many rows; 0 if none did."""
+        return self._seen.get(rows, 0)
 
     def _fresh(self, rows: int) -> bool:
         return self._now - self._seen.get(rows, -_STALE) < _STALE
@@ -187,9 +195,10 @@ class Costs:
         prompt, stream = many / few * step / cycle, (BETWEEN + 1) * step / cycle
         fair = _FAIR_ENOUGH if self._rarely else _FAIR
         self._rarely = stream > _QUICK and prompt > fair
-        if not self._rarely:
-            return few
-        return many if quiet >= BETWEEN else 0
+        if self._rarely:
+            return many if quiet >= BETWEEN else 0
+        # What is usual is measured without a prompt only: a neighbour may have come or gone.
+        return few if self._steps - self._answered.last(streams) < BETWEEN else 0
 
     def _within(self, streams: int, seconds: float) -> int:
         """The most prompt tokens with which a step takes no longer."""
