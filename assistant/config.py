@@ -62,7 +62,7 @@ class Limits(msgspec.Struct, frozen=True):
     name_chars: int = 200
     """An id or a cursor in a request."""
     path_chars: int = 4_096
-    """The path of a model file."""
+    """The path of a model file, or of a folder for backups."""
     recalled_rows: int = 6
     """Memories in front of a question; small models read few well."""
     recalled_chars: int = 1_200
@@ -94,6 +94,7 @@ LIMITS = Limits()
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
+Hours = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -123,6 +124,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the database key lives. auto: the OS keyring where there is one, else a 0600 file."""
     idle_unload_s: Seconds = 1800.0
     """Seconds without a request until the model leaves memory. 0: never."""
+    backup_every_h: Hours = 24.0
+    """Hours between two backups of the memory, made while little else happens. 0: none by itself."""
+    backup_keep: Annotated[int, msgspec.Meta(ge=1)] = 7
+    """How many of them stay; the oldest goes once a newer one is verified."""
+    backup_folder: str = ""
+    """Where they go; a folder of yours must exist. Empty: `backups` beside the memory."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """What the log file keeps. INFO and above hold no personal content."""
 
@@ -155,6 +162,16 @@ class Paths(msgspec.Struct, frozen=True):
     def database(self) -> Path:
         """The memory."""
         return self.data / "memory.db"
+
+    @property
+    def backups(self) -> Path:
+        """Backups of the memory, unless `backup_folder` says otherwise."""
+        return self.data / "backups"
+
+    @property
+    def backup_record(self) -> Path:
+        """Which backups were made, wherever they are."""
+        return self.state / "backups.json"
 
     @property
     def lock(self) -> Path:

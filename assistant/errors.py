@@ -17,7 +17,7 @@
         ForeignOrigin              a web page of another site asks
       NotFound                   the thing named is not there
         RouteNotFound  MethodNotAllowed  MemoryNotFound  ConversationNotFound
-        TurnNotFound  ModelNotFound
+        TurnNotFound  ModelNotFound  BackupNotFound
       Conflict                   not in this state
         TurnRunning                this conversation is still answering
         ModelMissing               the model is known, but not on this machine
@@ -39,6 +39,8 @@
       StoreError                 the database could not be used
         KeyMissing                 the database is there, its key is not
         KeyWrong                   the key does not open the database
+        BackupFailed               no backup could be made
+        BackupInvalid              the file to restore is not a whole memory
       ConfigInvalid              config.toml or the environment has a value we cannot use
       ChildCrashed               a child process died (translated by whoever owns the child)
         ChildStopped               it was stopped on purpose
@@ -260,6 +262,14 @@ class ModelNotFound(NotFound):
     advice = "`nestor models list` shows what there is; a path to a .gguf file works too."
 
 
+class BackupNotFound(NotFound):
+    """No backup by that name, and no such file."""
+
+    code = "backup_not_found"
+    default = "There is no backup by that name."
+    advice = "`nestor backup --list` shows them; the path of a file works too."
+
+
 class Conflict(AssistantError):
     """Not in this state."""
 
@@ -447,6 +457,24 @@ class KeyWrong(StoreError):
     code = "key_wrong"
     default = "The key does not open the memory's database, or the file is damaged."
     advice = "Put back the key or the file that belong together, then start again."
+
+
+class BackupFailed(StoreError):
+    """No backup was made. The memory and the older backups are as they were."""
+
+    code = "backup_failed"
+    status = 503
+    default = "The backup could not be made."
+    advice = "Check the folder for backups; the memory and older backups are as they were."
+
+
+class BackupInvalid(StoreError):
+    """The file is damaged, cut off, or no memory of Nestor's. Nothing was changed."""
+
+    code = "backup_invalid"
+    status = 422
+    default = "This file is not a whole backup of a memory."
+    advice = "Choose another one: `nestor backup --list`. Nothing was changed."
 
 
 class ConfigInvalid(AssistantError):

@@ -267,6 +267,34 @@ class MemoryCount(msgspec.Struct, frozen=True):
     pending: int
 
 
+class Backup(msgspec.Struct, frozen=True):
+    """A copy of the memory, encrypted with the same key."""
+
+    name: str
+    folder: str
+    date: str
+    """What it holds is what was stored at this moment."""
+    bytes: int
+    schema: int = 0
+    """Number of the last migration in it; 0: not known."""
+    rows: int = 0
+    """Memories of all versions, conversations and turns."""
+    verified: bool = False
+    """All of it was read back when it was made, and the file has not changed since."""
+    reachable: bool = True
+    """False while its folder is away, on a disk that is not plugged in."""
+    kind: Literal["backup", "replaced"] = "backup"
+    """`replaced`: the memory as it was before a restore."""
+
+
+class Purged(msgspec.Struct, frozen=True):
+    """What became of the backups that were to go."""
+
+    removed: tuple[Backup, ...] = ()
+    left: tuple[Backup, ...] = ()
+    """Out of reach, or not certainly of this memory."""
+
+
 # --- conversations ---------------------------------------------------------------------------
 
 

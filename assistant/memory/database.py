@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ SQLITE_AT_LEAST = (3, 53, 0)
 PAGE_BYTES = 4096
 """No database is smaller; SQLite would take a tiny file for a new one."""
 
-_WRITER = {
+_WRITER: Mapping[str, str | int] = {
     "journal_mode": "WAL",
     "synchronous": "FULL",  # acknowledged means it survives a power cut
     "fullfsync": "ON",  # the same on macOS; nothing elsewhere
@@ -29,6 +29,7 @@ _WRITER = {
     "journal_size_limit": 64 << 20,
 }
 _EVERY = {
+    "cipher_log_level": "NONE",  # it would print what we say ourselves to the user's terminal
     "temp_store": "MEMORY",  # sorting must not spill plain text into a temporary file
     "busy_timeout": 5000,
     "trusted_schema": "OFF",
@@ -59,11 +60,25 @@ def connect(path: Path, key: Key, *, readonly: bool = False, create: bool = Fals
 
     Transactions are begun and ended by whoever uses it. Raises KeyWrong or StoreError.
     """
-    assert_library()
     mode = "ro" if readonly else "rwc" if create else "rw"
+    return _open(path, key, f"mode={mode}", {} if readonly else _WRITER)
+
+
+def connect_draft(path: Path, key: Key) -> Database:
+    """A new file that nobody else opens and a crash may spoil: it is fsynced by whoever keeps it."""
+    return _open(path, key, "mode=rwc", {"journal_mode": "OFF", "synchronous": "OFF"})
+
+
+def connect_still(path: Path, key: Key) -> Database:
+    """Read a file that nobody writes, leaving no lock and no file beside it."""
+    return _open(path, key, "mode=ro&immutable=1", {})
+
+
+def _open(path: Path, key: Key, how: str, pragmas: Mapping[str, str | int]) -> Database:
+    assert_library()
     with translated():
         connection = sqlcipher.connect(
-            f"{path.absolute().as_uri()}?mode={mode}",
+            f"{path.absolute().as_uri()}?{how}",
             uri=True,
             check_same_thread=False,
             isolation_level=None,
@@ -74,17 +89,17 @@ def connect(path: Path, key: Key, *, readonly: bool = False, create: bool = Fals
                 connection.execute(f"PRAGMA {name} = {value}")
             # The key is first used here: a wrong one shows as "not a database".
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            if not readonly:
-                _set_up_writer(connection)
+            for name, value in pragmas.items():
+                connection.execute(f"PRAGMA {name} = {value}")
+            if pragmas is _WRITER:
+                _assert_writer(connection)
             return Database(connection, execute_plugins=False)
         except BaseException:
             connection.close()
             raise
 
 
-def _set_up_writer(connection: Any) -> None:
-    for name, value in _WRITER.items():
-        connection.execute(f"PRAGMA {name} = {value}")
+def _assert_writer(connection: Any) -> None:
     wanted = {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1, "foreign_keys": 1}
     for name, value in (wanted | {"cipher_status": "1", "temp_store": 2}).items():
         (found,) = connection.execute(f"PRAGMA {name}").fetchone()

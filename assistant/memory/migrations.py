@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -17,6 +18,8 @@ from assistant.memory.database import translated
 log = logging.getLogger(__name__)
 
 BACKUP_KEPT_S = 7 * 86_400.0
+REPLACED = ".before-restore-"
+"""In the name of a memory that a restore replaced; no copy of ours to delete."""
 
 
 class _Steps(Migrations):
@@ -33,12 +36,7 @@ def migrate(db: Database, path: Path | None = None) -> list[str]:
     nothing, if a newer Nestor wrote the file.
     """
     with translated():
-        known = [step.name for step in steps._migrations]
-        if unknown := [step.name for step in steps.applied(db) if step.name not in known]:
-            raise StoreError(
-                f"This database was written by a newer Nestor ({unknown[0]}).",
-                "Install the newest version; nothing was changed.",
-            )
+        _refuse_newer([step.name for step in steps.applied(db)])
         pending = [step.name for step in steps.pending(db)]
         if pending and path is not None:
             _back_up(db, path, pending[0])
@@ -46,9 +44,32 @@ def migrate(db: Database, path: Path | None = None) -> list[str]:
     return pending
 
 
+def schema(db: Database) -> int:
+    """The number of the last step in this file; 0 if it is no memory. Writes nothing.
+
+    Raises StoreError if a newer Nestor wrote it.
+    """
+    if "migrations" not in db.table_names():
+        return 0
+    sql = "SELECT name FROM migrations WHERE migration_set = 'nestor' ORDER BY name"
+    names = [name for (name,) in db.execute(sql)]
+    _refuse_newer(names)
+    return int(names[-1][1:4]) if names else 0
+
+
+def _refuse_newer(applied: Sequence[str]) -> None:
+    known = {step.name for step in steps._migrations}
+    if unknown := [name for name in applied if name not in known]:
+        raise StoreError(
+            f"This database was written by a newer Nestor ({unknown[0]}).",
+            "Install the newest version; nothing was changed.",
+        )
+
+
 def backups(path: Path) -> list[Path]:
     """The copies made before migrations."""
-    return sorted(path.parent.glob(f"{path.name}.before-*"))
+    found = path.parent.glob(f"{path.name}.before-*")
+    return sorted(copy for copy in found if not copy.name.startswith(path.name + REPLACED))
 
 
 def drop_backups(path: Path, *, older_than_s: float = 0.0) -> list[Path]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from assistant.config import Paths, Settings
 from assistant.errors import StoreError
 from assistant.memory import database, migrations, pump
+from assistant.memory.backups import Backups
 from assistant.memory.conversations import Conversations
 from assistant.memory.embedder import Embedder
 from assistant.memory.keys import Key, drop_drafts, find_key, make_key
@@ -31,6 +32,7 @@ class MemoryService:
         memories: Memories,
         conversations: Conversations,
         embedder: Embedder,
+        backups: Backups,
         key: Key,
         writer: Writer,
         readers: Readers,
@@ -38,6 +40,7 @@ class MemoryService:
     ) -> None:
         self.memories = memories
         self.conversations = conversations
+        self.backups = backups
         self.key = key
         """Of the database. Whoever keeps what is remembered elsewhere encrypts it with a child of it."""
         self.key_place = key.place
@@ -77,6 +80,7 @@ class MemoryService:
 
     async def close(self) -> None:
         """Finish what was accepted and close the file, its log emptied."""
+        await self.backups.close()
         await self._pump.close()
         await self._embedder.close()
         await asyncio.to_thread(self._readers.close)
@@ -94,7 +98,9 @@ async def open_memory(
     key, writer, readers = await asyncio.to_thread(_open, paths, settings)
     embedder = Embedder(settings.embedder, idle_unload_s=settings.idle_unload_s, fault=fault)
     index = Index()
+    backups = Backups(paths, settings, key, clock=clock)
     try:
+        await backups.start()
         await readers.run(lambda db: index.add(pump.all_rows(db)))
         model = await readers.run(lambda db: pump.recall_model(db, settings.embedder))
         filler = pump.Pump(writer, readers, index, embedder, settings.embedder, model)
@@ -106,6 +112,7 @@ async def open_memory(
         conversations = Conversations(writer, readers, traces, clock=clock)
         await filler.start()
     except BaseException:
+        await backups.close()
         await embedder.close()
         await asyncio.to_thread(readers.close)
         await asyncio.to_thread(writer.close)
@@ -114,6 +121,7 @@ async def open_memory(
         memories=memories,
         conversations=conversations,
         embedder=embedder,
+        backups=backups,
         key=key,
         writer=writer,
         readers=readers,
