@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import time
 from pathlib import Path
@@ -15,8 +14,6 @@ from assistant.errors import KeyMissing, KeyWrong, StoreError
 from assistant.memory import database, keys, migrations
 from assistant.memory.service import open_memory
 from assistant.types import NewMemory
-
-HERE = Path(__file__).parent
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -184,19 +181,6 @@ def test_a_step_that_fails_changes_nothing(paths, monkeypatch):
         migrations.migrate(db)
     assert "half" not in db.table_names()
     db.close()
-
-
-async def test_a_database_of_each_release_opens(paths, memory, settled):
-    shutil.copy(HERE / "m001.db", paths.database)
-    shutil.copy(HERE / "m001.key", paths.key)
-    async with memory() as service:
-        report = await service.memories.check(full=True)
-        assert (report["problems"], report["rows"], report["live"]) == ([], 4, 3)
-        found = await service.memories.recall("Where does my sister live?", k=1)
-        assert [m.text for m in found] == ["My sister lives in Porto"]
-        (chat,), _ = await service.conversations.list()
-        (turn,) = await service.conversations.turns(chat.id)
-        assert turn.reply == "In Porto."
 
 
 # --- the keyring -----------------------------------------------------------------------------
