@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import logging
 import os
+import shutil
 import signal
 import socket
 import sys
 from logging.handlers import RotatingFileHandler
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -54,6 +56,34 @@ def run(paths: Paths, settings: Settings) -> None:
         asyncio.run(Daemon(paths, settings, auth, port).serve(sockets))
     finally:
         instance.release()
+
+
+def inspect(paths: Paths, settings: Settings, name: str) -> dict[str, Any]:
+    """What a backup holds, once all of it was read. Raises as `memory.restore.inspect`."""
+    from assistant.memory import restore
+
+    source, contents = restore.inspect(paths, settings, name)
+    return {"file": str(source), "schema": contents.schema, "rows": contents.rows}
+
+
+def restore(paths: Paths, settings: Settings, name: str) -> dict[str, Any]:
+    """Make a backup the memory. Raises AlreadyRunning, or as `memory.restore.restore`."""
+    from assistant.memory.restore import restore
+
+    os.umask(0o077)
+    paths.make()
+    instance = Instance(paths.lock)
+    instance.acquire()
+    try:
+        done = restore(paths, settings, name, drop_caches=lambda: _empty(paths.chats))
+    finally:
+        instance.release()
+    return {"schema": done.contents.schema, "rows": done.contents.rows, "kept": done.kept}
+
+
+def _empty(folder: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(folder)
 
 
 class Daemon:
@@ -129,9 +159,11 @@ class Daemon:
         services.completions = Completions(engine, memory.memories)
         services.memories = memory.memories
         services.conversations = memory.conversations
+        services.backups = memory.backups
         services.embedder = memory
         services.models = models
         services.system_prompt = SYSTEM
+        rota = self._rota(memory.backups, engine)
         services.status = State(
             paths,
             engine,
@@ -139,8 +171,17 @@ class Daemon:
             port=self._port,
             key_place=memory.key_place,
             vectors=memory,
+            rota=rota,
             children=lambda: [*engine.children(), *memory.children()],
         )
+
+    def _rota(self, backups: Any, engine: Any) -> Any:
+        from assistant.memory.rota import Rota
+
+        rota = Rota(backups, self._settings.backup_every_h, lambda: not engine.queue_length)
+        self._work.push_async_callback(rota.close)
+        rota.start()
+        return rota
 
     def _assemble(self, engine: Any, memory: Any) -> None:
         """What core does, each part built once."""

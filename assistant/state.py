@@ -47,6 +47,12 @@ class Vectors(Protocol):
     async def embed(self, texts: Sequence[str], purpose: str = "passage") -> list[list[float]]: ...
 
 
+class Rota(Protocol):
+    """The state of the backups."""
+
+    async def report(self) -> dict[str, Any]: ...
+
+
 class State:
     """See `api.services.Status`."""
 
@@ -59,6 +65,7 @@ class State:
         port: int,
         key_place: str,
         vectors: Vectors,
+        rota: Rota,
         children: Callable[[], Sequence[ChildStatus]],
     ) -> None:
         self._paths = paths
@@ -67,6 +74,7 @@ class State:
         self._port = port
         self._key_place = key_place
         self._vectors = vectors
+        self._rota = rota
         self._children = children
         self._begun = time.monotonic()
 
@@ -85,6 +93,7 @@ class State:
             "memory": msgspec.to_builtins(await self._memory.count()),
             "embedder": self._vectors.embed_model or "not started",
             "key": self._key_place,
+            "backup": await self._rota.report(),
         }
 
     async def doctor(self) -> list[dict[str, Any]]:
@@ -94,6 +103,7 @@ class State:
             self._disk(),
             self._key(),
             await self._store(),
+            await self._backup(),
             await self._embedder(),
             await self._model(),
             self._offload(),
@@ -124,8 +134,20 @@ class State:
         count = await self._memory.count()
         found = f"{count.count} stored, {count.pending} waiting for vectors"
         return _check(
-            "memory", bool(result.get("ok")), found, "Restore a backup; see the README."
+            "memory",
+            bool(result.get("ok")),
+            found,
+            "`nestor backup --list`, then `nestor restore`.",
         ) | {"details": result}
+
+    async def _backup(self) -> dict[str, Any]:
+        report = await self._rota.report()
+        last = f"The last one is of {report['last']}" if report["last"] else "There is none yet"
+        if report["problem"]:
+            found = f"{report['problem']} {last}; it is tried again."
+            return _check("backup", False, found, report["hint"])
+        soon = f"the next is due {report['next']}" if report["next"] else "none is made by itself"
+        return _check("backup", True, f"{last}, {soon}.")
 
     async def _embedder(self) -> dict[str, Any]:
         try:

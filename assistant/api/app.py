@@ -9,7 +9,17 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp
 
 from assistant import __version__
-from assistant.api import conversations, faults, health, memories, models, openai, turns, warm
+from assistant.api import (
+    backups,
+    conversations,
+    faults,
+    health,
+    memories,
+    models,
+    openai,
+    turns,
+    warm,
+)
 from assistant.api.auth import Auth
 from assistant.api.guard import Guard
 from assistant.api.services import Services
@@ -29,6 +39,7 @@ ROUTERS = (
     turns.router,
     warm.router,
     memories.router,
+    backups.router,
     models.router,
     openai.router,
 )

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from assistant.api.backups import deleted
 from assistant.api.deps import Cursor, Limit, Use
 from assistant.api.replies import page, reply
 from assistant.config import LIMITS
@@ -62,12 +63,12 @@ async def rename(use: Use, conversation_id: str, body: Rename) -> Response:
 
 @router.delete("/{conversation_id}")
 async def delete(use: Use, conversation_id: str) -> Response:
-    """Delete a conversation and all its turns, for good."""
+    """Delete a conversation and all its turns, for good; answers which backups still hold it."""
     if use.turns.running(conversation_id):
         raise TurnRunning
     turns = await use.conversations.delete(conversation_id)
     await use.forgetting.conversation(conversation_id, turns)
-    return reply({"deleted": conversation_id})
+    return await deleted(use, {"deleted": conversation_id})
 
 
 def _shown(row: Conversation) -> dict[str, object]:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.responses import Response
 
+from assistant.api.backups import deleted
 from assistant.api.deps import Cursor, Limit, Use
 from assistant.api.faults import invalid
 from assistant.api.replies import page, reply
@@ -145,10 +146,10 @@ async def edit(use: Use, memory_id: str, body: MemoryEdit) -> Response:
 
 @router.delete("/memories/{memory_id}")
 async def delete(use: Use, memory_id: str) -> Response:
-    """Delete a memory and what was derived from it, for good."""
+    """Delete a memory and what was derived from it, for good; answers which backups still hold it."""
     await use.memories.delete(memory_id)
     use.turns.forget([memory_id])
-    return reply({"deleted": memory_id})
+    return await deleted(use, {"deleted": memory_id})
 
 
 @router.get("/memories/{memory_id}/history")
@@ -159,7 +160,7 @@ async def history(use: Use, memory_id: str) -> Response:
 
 @router.post("/forget")
 async def forget(use: Use, body: Forget) -> Response:
-    """Delete memories by id or by what they say, for good; answers the ids that are gone.
+    """Delete memories by id or by what they say; answers the ids that are gone, and the backups with them.
 
     An id that is not there is an error, and then nothing is deleted.
     """
@@ -171,7 +172,7 @@ async def forget(use: Use, body: Forget) -> Response:
         await use.memories.get(memory_id)
     gone = await use.memories.forget(ids=body.ids, query=body.query)
     use.turns.forget(gone)
-    return reply({"forgotten": gone})
+    return await deleted(use, {"forgotten": gone}, bool(gone))
 
 
 def _parse(body: bytes, content_type: str) -> list[NewMemory]:

@@ -13,12 +13,14 @@ from assistant.core.ports import Recall
 from assistant.core.turn import Turns
 from assistant.errors import AssistantError
 from assistant.types import (
+    Backup,
     Conversation,
     Kind,
     Memory,
     MemoryCount,
     ModelInfo,
     NewMemory,
+    Purged,
     Turn,
 )
 
@@ -63,6 +65,18 @@ class Conversations(Protocol):
     async def turn(self, turn_id: str) -> Turn: ...
 
 
+class Backups(Protocol):
+    """The backups of the memory, as routes use them."""
+
+    @property
+    def running(self) -> dict[str, Any] | None: ...
+    @property
+    def key_place(self) -> str: ...
+    async def make(self, *, to: str, purge: bool) -> tuple[Backup, Purged]: ...
+    async def list(self) -> list[Backup]: ...
+    async def holders(self) -> Sequence[Backup]: ...
+
+
 class Embedder(Protocol):
     """Vectors for `/v1/embeddings`."""
 
@@ -97,6 +111,7 @@ class Services:
     completions: Completions
     memories: Memories
     conversations: Conversations
+    backups: Backups
     embedder: Embedder
     models: Models
     status: Status

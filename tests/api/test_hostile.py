@@ -192,6 +192,7 @@ TAKES_ANYTHING = {
     ("POST", "/api/v1/models/{model_id}/verify"),
 }
 NEW_CONVERSATION = ("POST", "/api/v1/conversations")
+NO_BODY_NEEDED = {NEW_CONVERSATION, ("POST", "/api/v1/backup")}
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -201,6 +202,9 @@ def test_wrong_values(daemon, method, path, name):
     response, data = send(daemon, method, path, body)
     if (method, path) == NEW_CONVERSATION and name in ("null", "empty texts", "blank texts"):
         assert response.status == 201  # a conversation needs no title
+        return
+    if (method, path) in NO_BODY_NEEDED and name == "null":
+        assert response.status == 201
         return
     error = refused(response, data)
     assert "x" * 100 not in json.dumps(error), "the answer repeats what was sent"
@@ -242,7 +246,7 @@ def test_other_content_types(daemon, method, path, kind):
 
 def test_no_body_where_one_is_needed(daemon):
     for method, path in BODIES:
-        if (method, path) in TAKES_ANYTHING | {NEW_CONVERSATION}:
+        if (method, path) in TAKES_ANYTHING | NO_BODY_NEEDED:
             continue
         refused(*send(daemon, method, path), "invalid_input")
 
