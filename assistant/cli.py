@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
 from assistant import __version__
-from assistant.clients import console
+from assistant.clients import console, safekeeping
+from assistant.clients.commands import EXIT_FAILED, Group, daemon, example, json_option
 from assistant.config import load_paths, load_settings, owner_token
 from assistant.errors import (
     AlreadyRunning,
@@ -20,54 +19,7 @@ from assistant.errors import (
     InvalidInput,
     Unreachable,
 )
-from assistant.instance import EXIT_ALREADY_RUNNING, find
-
-EXIT_FAILED = 1
-EXIT_NOT_RUNNING = 3
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-
-
-class Group(click.Group):
-    """Turns an error of ours into a message and an exit code."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except UnicodeEncodeError:
-            console.error(
-                InvalidInput("The text is not valid Unicode.", "Check the terminal's encoding.")
-            )
-            ctx.exit(EXIT_FAILED)
-        except AssistantError as exc:
-            console.error(exc)
-            code = {"already_running": EXIT_ALREADY_RUNNING, "unreachable": EXIT_NOT_RUNNING}
-            ctx.exit(code.get(exc.code, EXIT_FAILED))
-
-
-@contextlib.contextmanager
-def daemon(*, start: bool = True) -> Iterator[Any]:
-    """A client of the daemon, which is started if none runs."""
-    from assistant.clients import launch
-    from assistant.clients.http import Client
-
-    paths = load_paths()
-    if start:
-        load_settings(paths)
-        launch.start(paths)
-    with Client.to(paths) as client:
-        yield client
-
-
-def example(text: str) -> Callable[[Any], Any]:
-    """Show an example below a command's help."""
-
-    def add(command: Any) -> Any:
-        command.epilog = f"Example: {text}"
-        return command
-
-    return add
+from assistant.instance import find
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -141,6 +93,7 @@ def status(as_json: bool) -> None:
         ("memory", f"{memory['count']} stored, {memory['pending']} waiting for vectors"),
         ("embedder", data["embedder"]),
         ("key", data["key"]),
+        ("backup", safekeeping.summary(data["backup"])),
     ]
     rows += [
         (f"{c['name']} child", f"{c['state']}, {_mb(c['rss_bytes'])}, {c['crashes']} crashes")
@@ -272,10 +225,52 @@ def forget(query: tuple[str, ...], ids: tuple[str, ...], yes: bool, as_json: boo
             ids = _choose(client, " ".join(query))
             query = ()
         body = {"query": " ".join(query)} if query else {"ids": list(ids)}
-        gone = client.post("/api/v1/forget", body)["forgotten"] if query or ids else []
+        nothing: dict[str, Any] = {"forgotten": [], "backups": []}
+        done = client.post("/api/v1/forget", body) if query or ids else nothing
     if as_json:
-        return console.as_json({"forgotten": gone})
-    return console.line(f"Forgot {len(gone)} memor{'y' if len(gone) == 1 else 'ies'}.")
+        return console.as_json(done)
+    gone = len(done["forgotten"])
+    console.line(f"Forgot {gone} memor{'y' if gone == 1 else 'ies'}.")
+    return safekeeping.still_held(done["backups"])
+
+
+@example("nestor backup")
+@main.command()
+@click.option("--to", type=click.Path(), help="Into this folder, which must exist.")
+@click.option("--purge", is_flag=True, help="Make a fresh one, then remove all older ones.")
+@click.option("--list", "listing", is_flag=True, help="Show the backups there are.")
+@json_option
+def backup(to: str | None, purge: bool, listing: bool, as_json: bool) -> None:
+    """Copy the memory while it is in use. It opens only with the database key."""
+    with daemon():
+        paths = load_paths()
+        if listing:
+            return safekeeping.show(paths, as_json)
+        body = {"to": str(Path(to).absolute()) if to else None, "purge": purge}
+        made = safekeeping.make(paths, body)
+    return console.as_json(made) if as_json else safekeeping.told(made)
+
+
+@example("nestor restore memory-20261125T154226Z.db")
+@main.command()
+@click.argument("backup")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask; stop the daemon if it runs.")
+@json_option
+def restore(backup: str, yes: bool, as_json: bool) -> None:
+    """Make a backup the memory again, by its name or path. The present memory is kept beside it."""
+    from assistant import daemon as building
+    from assistant.clients import launch
+
+    paths = load_paths()
+    settings = load_settings(paths)
+    found = building.inspect(paths, settings, backup)
+    running = find(paths.lock) is not None
+    if not yes:
+        safekeeping.confirm(found, running=running)
+    if running:
+        launch.stop(paths)
+    done = building.restore(paths, settings, backup)
+    return console.as_json(done) if as_json else safekeeping.restored(done)
 
 
 @main.group(cls=Group)

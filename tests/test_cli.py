@@ -73,7 +73,7 @@ def test_remember_recall_forget(home):
     assert "Nothing comes to mind." in run(home, "recall", "Where is my bank?").stdout
     again = json.loads(run(home, "remember", "--json", "My shoe size is 43").stdout)
     gone = json.loads(run(home, "forget", "--json", "--id", again["id"]).stdout)
-    assert gone == {"forgotten": [again["id"]]}
+    assert gone == {"forgotten": [again["id"]], "backups": []}
     assert "no memory" in run(home, "forget", "--id", again["id"], code=1).stderr
 
 
