@@ -11,12 +11,13 @@ import click
 from assistant import __version__
 from assistant.clients import console, safekeeping
 from assistant.clients.commands import EXIT_FAILED, Group, daemon, example, json_option
-from assistant.config import load_paths, load_settings, owner_token
+from assistant.config import Paths, Settings, load_paths, load_settings, owner_token
 from assistant.errors import (
     AlreadyRunning,
     AssistantError,
     ConversationNotFound,
     InvalidInput,
+    KeyMissing,
     Unreachable,
 )
 from assistant.instance import find
@@ -41,6 +42,8 @@ def up(detach: bool, port: int | None, model: str | None, as_json: bool) -> None
     paths = load_paths()
     settings = load_settings(paths, flags={"port": port, "model": model})
     holder = find(paths.lock)
+    if holder is None:
+        _unlock(paths, settings)
     if not detach:
         if holder is not None:  # said before the daemon's half a second of imports
             raise AlreadyRunning.by(holder.pid)
@@ -254,23 +257,72 @@ def backup(to: str | None, purge: bool, listing: bool, as_json: bool) -> None:
 @example("nestor restore memory-20261125T154226Z.db")
 @main.command()
 @click.argument("backup")
+@click.option("--with-forgotten", is_flag=True, help="Bring back what was forgotten since, too.")
+@click.option("--recovery-key", is_flag=True, help="Ask for the key it was made with.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask; stop the daemon if it runs.")
 @json_option
-def restore(backup: str, yes: bool, as_json: bool) -> None:
+def restore(
+    backup: str, with_forgotten: bool, recovery_key: bool, yes: bool, as_json: bool
+) -> None:
     """Make a backup the memory again, by its name or path. The present memory is kept beside it."""
-    from assistant import daemon as building
+    from assistant import offline
     from assistant.clients import launch
 
     paths = load_paths()
     settings = load_settings(paths)
-    found = building.inspect(paths, settings, backup)
+    typed = safekeeping.typed_key() if recovery_key else None
+    try:
+        found = offline.inspect(paths, settings, backup, typed)
+    except KeyMissing:
+        if not sys.stdin.isatty():
+            raise
+        typed = safekeeping.typed_key()
+        found = offline.inspect(paths, settings, backup, typed)
     running = find(paths.lock) is not None
     if not yes:
-        safekeeping.confirm(found, running=running)
+        safekeeping.confirm(found, running=running, with_forgotten=with_forgotten)
     if running:
         launch.stop(paths)
-    done = building.restore(paths, settings, backup)
-    return console.as_json(done) if as_json else safekeeping.restored(done)
+    done = offline.restore(
+        paths, settings, backup, recovery_key=typed, with_forgotten=with_forgotten
+    )
+    told = done | {"with_forgotten": with_forgotten}
+    return console.as_json(told) if as_json else safekeeping.restored(told)
+
+
+@main.group(cls=Group)
+def key() -> None:
+    """The key without which nobody opens the memory or a backup: print it, or type it in."""
+
+
+@example("nestor key show")
+@key.command("show")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@json_option
+def key_show(yes: bool, as_json: bool) -> None:
+    """Print the recovery key, to be kept on paper. Whoever has it can read the memory."""
+    from assistant import offline
+
+    paths = load_paths()
+    if not yes:
+        safekeeping.confirm_key()
+    shown = offline.recovery_key(paths, load_settings(paths))
+    return console.as_json(shown) if as_json else safekeeping.show_key(shown)
+
+
+@example("nestor key enter")
+@key.command("enter")
+@json_option
+def key_enter(as_json: bool) -> None:
+    """Type the recovery key in where the key is lost; standard input takes it too."""
+    from assistant import offline
+    from assistant.clients import launch
+
+    paths = load_paths()
+    settings = load_settings(paths)
+    typed = safekeeping.typed_key()
+    done = offline.enter_key(paths, settings, typed, stop=lambda: launch.stop(paths))
+    return console.as_json(done) if as_json else safekeeping.key_entered(done)
 
 
 @main.group(cls=Group)
@@ -351,6 +403,17 @@ def token(as_json: bool) -> None:
     """Print the owner's token, for your own programs."""
     value = owner_token(load_paths().token)
     return console.as_json({"token": value}) if as_json else console.line(value)
+
+
+def _unlock(paths: Paths, settings: Settings) -> None:
+    """Ask for the recovery key where the memory is here, its key is not, and somebody can type."""
+    if not sys.stdin.isatty() or paths.key.exists() or not paths.database.exists():
+        return
+    from assistant import offline
+
+    if offline.key_missing(paths, settings):
+        safekeeping.key_is_missing()
+        offline.enter_key(paths, settings, safekeeping.typed_key())
 
 
 def _steps(model: str, verb: str, as_json: bool) -> None:

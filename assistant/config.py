@@ -174,6 +174,11 @@ class Paths(msgspec.Struct, frozen=True):
         return self.state / "backups.json"
 
     @property
+    def forgotten(self) -> Path:
+        """What was forgotten, as keyed hashes: kept where losing the memory does not lose it."""
+        return self.data / "forgotten"
+
+    @property
     def lock(self) -> Path:
         """Held by the one daemon of this data directory; has its pid and port."""
         return self.data / "daemon.lock"

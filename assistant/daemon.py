@@ -6,12 +6,10 @@ import asyncio
 import contextlib
 import logging
 import os
-import shutil
 import signal
 import socket
 import sys
 from logging.handlers import RotatingFileHandler
-from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -56,34 +54,6 @@ def run(paths: Paths, settings: Settings) -> None:
         asyncio.run(Daemon(paths, settings, auth, port).serve(sockets))
     finally:
         instance.release()
-
-
-def inspect(paths: Paths, settings: Settings, name: str) -> dict[str, Any]:
-    """What a backup holds, once all of it was read. Raises as `memory.restore.inspect`."""
-    from assistant.memory import restore
-
-    source, contents = restore.inspect(paths, settings, name)
-    return {"file": str(source), "schema": contents.schema, "rows": contents.rows}
-
-
-def restore(paths: Paths, settings: Settings, name: str) -> dict[str, Any]:
-    """Make a backup the memory. Raises AlreadyRunning, or as `memory.restore.restore`."""
-    from assistant.memory.restore import restore
-
-    os.umask(0o077)
-    paths.make()
-    instance = Instance(paths.lock)
-    instance.acquire()
-    try:
-        done = restore(paths, settings, name, drop_caches=lambda: _empty(paths.chats))
-    finally:
-        instance.release()
-    return {"schema": done.contents.schema, "rows": done.contents.rows, "kept": done.kept}
-
-
-def _empty(folder: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(folder)
 
 
 class Daemon:

@@ -39,6 +39,7 @@
       StoreError                 the database could not be used
         KeyMissing                 the database is there, its key is not
         KeyWrong                   the key does not open the database
+        RecoveryKeyInvalid         what was typed is not a whole recovery key
         BackupFailed               no backup could be made
         BackupInvalid              the file to restore is not a whole memory
       ConfigInvalid              config.toml or the environment has a value we cannot use
@@ -448,7 +449,7 @@ class KeyMissing(StoreError):
 
     code = "key_missing"
     default = "The memory's database is here, but its key is not."
-    advice = "Unlock the keyring or put the key file back, then start again."
+    advice = "Unlock the keyring or put the key file back; or type your recovery key: `nestor key enter`."
 
 
 class KeyWrong(StoreError):
@@ -457,6 +458,15 @@ class KeyWrong(StoreError):
     code = "key_wrong"
     default = "The key does not open the memory's database, or the file is damaged."
     advice = "Put back the key or the file that belong together, then start again."
+
+
+class RecoveryKeyInvalid(StoreError):
+    """What was typed is not a whole recovery key: whether it is the right one is not known yet."""
+
+    code = "recovery_key_invalid"
+    status = 422
+    default = "The recovery key was not typed as it was printed."
+    advice = "Compare it with the printed one and type it again. Nothing was changed."
 
 
 class BackupFailed(StoreError):

@@ -27,9 +27,11 @@ MAY: dict[str, set[str]] = {
     "clients": BASE | {"instance"},
     # The daemon's report of itself.
     "state": BASE | {"worker"},
+    # What is done while no daemon runs.
+    "offline": BASE | {"memory", "instance"},
     "daemon": BASE
     | {"worker", "engine", "memory", "speech", "core", "ambient", "api", "instance", "state"},
-    "cli": BASE | {"daemon", "clients", "instance"},
+    "cli": BASE | {"daemon", "offline", "clients", "instance"},
     "__main__": {"cli"},
 }
 

@@ -82,14 +82,15 @@ def summary(report: dict[str, Any]) -> str:
     return ", ".join(part for part in (last, following, report["problem"]) if part)
 
 
-def confirm(found: dict[str, Any], *, running: bool) -> None:
+def confirm(found: dict[str, Any], *, running: bool, with_forgotten: bool) -> None:
     """Say what a restore does, and ask. Ends the command unless the answer is yes."""
     console.err.print(f"{console.plain(found['file'])}: whole, {found['rows']} rows.")
     console.err.print(
-        "The memory becomes what it was then. What was stored since is no longer in it,"
+        "The memory becomes what it was then. What was stored since is no longer in it;"
     )
+    forgotten = "is in it again" if with_forgotten else "stays forgotten"
     console.err.print(
-        "and what was forgotten since is in it again. The present memory is kept beside it."
+        f"what was forgotten since {forgotten}. The present memory is kept beside it."
     )
     if running:
         console.err.print("Nestor is running and is stopped first.")
@@ -97,10 +98,48 @@ def confirm(found: dict[str, Any], *, running: bool) -> None:
 
 
 def restored(done: dict[str, Any]) -> None:
-    """What is the memory now, and where the one before it is."""
+    """What is the memory now, what became of what was forgotten, and where the one before it is."""
     console.line(f"Restored: {done['rows']} rows. Nestor starts with your next command.")
+    if done["forgotten"] and done["with_forgotten"]:
+        console.line(f"Among them {done['forgotten']} that were forgotten since.")
+    elif done["forgotten"]:
+        console.line(
+            f"Left out: {done['forgotten']} memories or conversations forgotten since the backup."
+        )
+        console.line("  `nestor restore --with-forgotten` brings them back.")
     if done["kept"]:
         console.line(f"The memory before it is kept as {done['kept']}.")
+
+
+def confirm_key() -> None:
+    """Say what the recovery key is, and ask. Ends the command unless the answer is yes."""
+    console.err.print("Whoever has the recovery key and a copy of your disk can read the memory.")
+    console.err.print("It will be on this screen: make sure that nobody looks on.")
+    click.confirm("Show it", abort=True, err=True)
+
+
+def show_key(shown: dict[str, str]) -> None:
+    """The key and how to keep it. It goes to the terminal, and nowhere else."""
+    console.line(shown["recovery_key"])
+    console.err.print("Print it or write it down. Keep it where you keep passwords, not beside")
+    console.err.print("a backup. It is needed when the keyring or the key file is lost.")
+
+
+def typed_key() -> str:
+    """A recovery key from the terminal or standard input; never from an argument, which others see."""
+    typed: str = click.prompt("Recovery key", err=True)
+    return typed
+
+
+def key_is_missing() -> None:
+    """Why the recovery key is asked for."""
+    console.err.print("The memory is here, but its key is not. The recovery key opens it.")
+
+
+def key_entered(done: dict[str, str]) -> None:
+    """Where the key lies now."""
+    console.line(f"The key opens the memory and is kept: {done['place']}.")
+    console.line("Nestor starts with your next command.")
 
 
 def _about_the_key(place: str) -> None:

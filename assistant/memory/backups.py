@@ -131,11 +131,18 @@ class Backups:
         making = self._running = Progress(path.name, str(folder), date)
         try:
             contents = self._copy(draft, making, gentle)
-            database.put_in_place(draft, path)
-            return self._kept.add(path, date, contents)
+            _claim(draft, path)
+            return self._noted(path, date, contents)
         finally:
             _discard(draft)
             self._running = None
+
+    def _noted(self, path: Path, date: str, contents: copies.Contents) -> Backup:
+        try:
+            return self._kept.add(path, date, contents)
+        except BaseException:
+            _discard(path)  # one that no list names could not be told to those who forget
+            raise
 
     def _copy(self, draft: Path, making: Progress, gentle: bool) -> copies.Contents:
         source = database.connect(self._paths.database, self._key, readonly=True)
@@ -192,11 +199,6 @@ class Backups:
     def _sweep_all(self) -> None:
         database.remove(self._paths.data / RESTORE_DRAFT)
         self._sweep(self.folder)
-        for path in self._paths.data.glob(f"{self._paths.database.name}{migrations.REPLACED}*"):
-            # A restore that a crash ended: a second name of the memory, not a copy.
-            if path.exists() and path.samefile(self._paths.database):
-                path.unlink()
-        sync_folder(self._paths.data)
 
     def _sweep(self, folder: Path) -> None:
         for draft in folder.glob(f".memory-*.{self._mark()}.part"):
@@ -205,6 +207,17 @@ class Backups:
     def _mark(self) -> str:
         # Two memories may share a folder, and each must leave the other's draft alone.
         return hashlib.sha256(os.fsencode(self._paths.data.resolve())).hexdigest()[:8]
+
+
+def _claim(draft: Path, path: Path) -> None:
+    """Give a backup its name, never another memory's that took it meanwhile. Raises OSError."""
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        raise
+    except OSError:  # FAT and some network folders have no links
+        database.put_in_place(draft, path)
+    sync_folder(path.parent)
 
 
 def _discard(draft: Path) -> None:

@@ -16,12 +16,14 @@ from assistant.memory.language import detect
 from assistant.memory.readers import Readers
 from assistant.memory.redact import Gone, redact_turns
 from assistant.memory.summaries import Summary
+from assistant.memory.tombstones import Tombstone, Tombstones
 from assistant.memory.traces import Traces
 from assistant.memory.writer import Writer
 from assistant.types import Conversation, Event, Recalled, Turn, TurnStatus, new_id, now
 
 # `list` is a method below, so its type needs other names inside the class.
 _Ids = list[str]
+_Stones = list[Tombstone]
 _Turns = list[Turn]
 _Events = list[Event]
 _Page = tuple[list[Conversation], str | None]
@@ -42,12 +44,14 @@ class Conversations:
         writer: Writer,
         readers: Readers,
         traces: Traces,
+        tombstones: Tombstones,
         *,
         clock: Callable[[], str] = now,
     ) -> None:
         self._writer = writer
         self._readers = readers
         self._traces = traces
+        self._tombstones = tombstones
         self._clock = clock
 
     async def create(self, title: str, system: str) -> Conversation:
@@ -103,15 +107,16 @@ class Conversations:
 
         No copy is left in the file when this returns, nor, unless a reader holds it, in the log.
         """
+        moment = self._clock()
 
-        def work(db: Database) -> _Ids:
+        def work(db: Database) -> tuple[_Ids, _Stones]:
             _get(db, conversation_id)
             sql = "SELECT id FROM turns WHERE conversation_id = ? ORDER BY seq"
             gone = [one for (one,) in db.execute(sql, [conversation_id]).fetchall()]
             db.execute("DELETE FROM conversations WHERE id = ?", [conversation_id])
-            return gone
+            return gone, self._tombstones.bury_conversation(db, conversation_id, moment)
 
-        gone = await self._writer.run(work)
+        gone, _ = await self._writer.run(work, lambda done: self._tombstones.keep(done[1]))
         await self._traces.wipe()
         return gone
 

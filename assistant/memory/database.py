@@ -107,6 +107,12 @@ def _assert_writer(connection: Any) -> None:
             raise StoreError(f"This SQLite does not honour {name}.")
 
 
+def change_key(db: Database, key: Key) -> None:
+    """Write every page again with another key; all or nothing. Nobody else has the file open."""
+    with translated():
+        db.execute(f"PRAGMA rekey = \"x'{key.secret.hex()}'\"")
+
+
 def assert_library() -> None:
     """Raise StoreError unless the bundled SQLite is new enough."""
     if sqlcipher.sqlite_version_info < SQLITE_AT_LEAST:

@@ -80,7 +80,31 @@ def make_key(paths: Paths, store: KeyStore) -> Key:
         raise StoreError("A new key was asked for while a database exists.")
     with contextlib.suppress(KeyMissing):
         return find_key(paths, store)
-    secret = secrets.token_bytes(KEY_BYTES)
+    return _keep(paths, store, secrets.token_bytes(KEY_BYTES))
+
+
+def put_back(paths: Paths, store: KeyStore, secret: bytes) -> Key:
+    """Keep a key that was typed, where none is or the key file holds another; that one is kept aside.
+
+    It is durable when this returns. Raises StoreError if a keyring holds another one.
+    """
+    with contextlib.suppress(KeyMissing, KeyWrong):
+        if (key := find_key(paths, store)).secret == secret:
+            return key
+    if paths.key.exists():
+        aside = paths.key.with_name(f"{paths.key.name}.replaced-{secrets.token_hex(4)}")
+        paths.key.rename(aside)
+        sync_folder(aside.parent)
+    key = _keep(paths, store, secret)
+    if find_key(paths, store).secret != secret:
+        raise StoreError(
+            "The OS keyring holds another key for this memory.",
+            "Remove its entry `nestor` and type the recovery key again.",
+        )
+    return key
+
+
+def _keep(paths: Paths, store: KeyStore, secret: bytes) -> Key:
     if store != "file" and (place := _keep_in_keyring(paths, secret)):
         return Key(secret, place)
     if store == "keyring":

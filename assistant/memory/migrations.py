@@ -111,6 +111,13 @@ def m002_summaries(db: Database) -> None:
         db.execute(statement)
 
 
+@steps()
+def m003_tombstones(db: Database) -> None:
+    """What was forgotten, as keyed hashes (tombstones.py)."""
+    for statement in _M003:
+        db.execute(statement)
+
+
 _M001 = (
     """CREATE TABLE settings (
         name TEXT PRIMARY KEY,
@@ -239,4 +246,14 @@ _M002 = (
         DELETE FROM summaries
             WHERE conversation_id = old.conversation_id AND upto >= old.seq;
     END""",
+)
+
+_M003 = (
+    """CREATE TABLE tombstones (
+        salt BLOB NOT NULL,
+        mac BLOB NOT NULL,
+        at INTEGER NOT NULL,          -- microseconds since 1970
+        forgotten INTEGER NOT NULL,   -- 0: a restore brought it back
+        PRIMARY KEY (salt, mac)
+    ) WITHOUT ROWID""",
 )

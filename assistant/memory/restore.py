@@ -7,19 +7,30 @@ import errno
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
+from sqlite_utils import Database
 
 from assistant.config import Paths, Settings
-from assistant.errors import AssistantError, BackupInvalid, BackupNotFound, StoreError
-from assistant.memory import copies, database
+from assistant.errors import (
+    AssistantError,
+    BackupInvalid,
+    BackupNotFound,
+    DiskFull,
+    KeyMissing,
+    KeyWrong,
+    StoreError,
+)
+from assistant.memory import copies, database, migrations, tables
 from assistant.memory.backups import RESTORE_DRAFT
 from assistant.memory.copies import Contents
-from assistant.memory.kept import find, free_name, stamp
-from assistant.memory.keys import Key, find_key, sync_folder
+from assistant.memory.kept import Kept, backup_folder, find, free_name, stamp
+from assistant.memory.keys import Key, find_key, put_back, sync_folder
 from assistant.memory.migrations import REPLACED
+from assistant.memory.tombstones import Known, Tombstones, load, read_file
 from assistant.types import now
 
 log = logging.getLogger(__name__)
@@ -33,19 +44,24 @@ class Restored(msgspec.Struct, frozen=True):
     contents: Contents
     kept: str
     """The file's name, beside the memory; empty if there was no memory."""
+    forgotten: int
+    """Memories and conversations of the backup that were forgotten since."""
 
 
-def inspect(paths: Paths, settings: Settings, name: str) -> tuple[Path, Contents]:
+def inspect(
+    paths: Paths, settings: Settings, name: str, typed: bytes | None = None
+) -> tuple[Path, Contents]:
     """The file meant by a backup's name or a path, every page of it checked. Changes nothing.
 
-    Raises BackupNotFound, BackupInvalid, KeyMissing, KeyWrong, or StoreError for a newer file.
+    `typed` is a recovery key to open it with. Raises BackupNotFound, BackupInvalid, KeyMissing,
+    KeyWrong, or StoreError for a newer file.
     """
     source = find(paths, settings, name)
     if source is None:
         raise BackupNotFound
     if paths.database.exists() and source.samefile(paths.database):
         raise BackupInvalid("This file is the memory itself.")
-    return source, copies.verify(source, find_key(paths, settings.key_store))
+    return source, _verified(source, _opener(paths, settings, typed), typed)
 
 
 def restore(
@@ -54,28 +70,40 @@ def restore(
     name: str,
     *,
     drop_caches: Callable[[], None],
+    typed: bytes | None = None,
+    with_forgotten: bool = False,
     clock: Callable[[], str] = now,
 ) -> Restored:
     """Make this backup the memory; the present one is kept beside it under another name.
+
+    What was forgotten since the backup is left out, unless `with_forgotten`. A `typed` key becomes
+    the memory's where there is none; where there is one, the memory keeps it.
 
     Whoever calls holds the lock of the data folder. `drop_caches` removes what was derived from the
     present memory; it runs once the backup has proved whole. Whatever fails or crashes, there is a
     whole memory afterwards, the old one or the new one. Raises as `inspect`, and DiskFull.
     """
-    source, _ = inspect(paths, settings, name)
-    key = find_key(paths, settings.key_store)
+    source, _ = inspect(paths, settings, name, typed)
+    theirs = _opener(paths, settings, typed)
+    ours = _present(paths, settings) or theirs
     draft = paths.data / RESTORE_DRAFT
     try:
         database.remove(draft)
         copies.check_room(paths.data, source.stat().st_size)
         _copy(source, draft)
+        known = _known(paths, settings, ours)
+        gone = _settle(paths, draft, theirs, ours, known, clock(), with_forgotten)
         # The copy is checked, not the source: it is the copy that will be the memory.
-        contents = copies.verify(draft, key)
+        contents = copies.verify(draft, ours)
         database.assert_encrypted(draft)
         drop_caches()
-        kept = _set_aside(paths.database, key, clock())
+        if typed and ours is theirs:
+            put_back(paths, settings.key_store, typed)
+        kept = _set_aside(paths.database, ours, clock())
         draft.replace(paths.database)
         sync_folder(paths.data)
+    except DiskFull as exc:
+        raise copies.no_room() from exc
     except OSError as exc:
         if exc.errno == errno.ENOSPC:
             raise copies.no_room() from exc
@@ -84,7 +112,88 @@ def restore(
         with contextlib.suppress(OSError):
             database.remove(draft)
     log.warning("a backup was restored: schema %d, %d rows", contents.schema, contents.rows)
-    return Restored(contents, kept)
+    return Restored(contents, kept, gone)
+
+
+def _opener(paths: Paths, settings: Settings, typed: bytes | None) -> Key:
+    if typed is not None:
+        return Key(typed, "typed")
+    try:
+        return find_key(paths, settings.key_store)
+    except KeyMissing as exc:
+        if paths.database.exists():
+            raise
+        raise KeyMissing(
+            "The key that opens this backup is not here.",
+            "Type the recovery key of its memory: `nestor restore --recovery-key`.",
+        ) from exc
+
+
+def _verified(source: Path, key: Key, typed: bytes | None) -> Contents:
+    try:
+        return copies.verify(source, key)
+    except KeyWrong as exc:
+        if typed is None:
+            raise
+        raise KeyWrong(
+            "This is a whole recovery key, but it does not open this file.",
+            "It is another memory's key, or the file is damaged. Nothing was changed.",
+        ) from exc
+
+
+def _present(paths: Paths, settings: Settings) -> Key | None:
+    """The key that is here, since other backups may need it; none where it is lost or not whole."""
+    try:
+        return find_key(paths, settings.key_store)
+    except (KeyMissing, KeyWrong):
+        return None
+
+
+def _known(paths: Paths, settings: Settings, key: Key) -> list[Known]:
+    """What was forgotten, from wherever it is noted: the present memory may be lost."""
+    found = [Known(tuple(read_file(paths.forgotten)))]
+    backups = Kept(paths, backup_folder(paths, settings), key).all()
+    still = [Path(one.folder) / one.name for one in backups if one.reachable]
+    found.append(_noted(paths.database, partial(database.connect, paths.database, key)))
+    return found + [_noted(path, partial(database.connect_still, path, key)) for path in still]
+
+
+def _noted(path: Path, connect: Callable[[], Database]) -> Known:
+    try:
+        if path.stat().st_size < database.PAGE_BYTES:
+            return Known()
+        with contextlib.closing(connect()) as db, database.translated():
+            return load(db)
+    except (AssistantError, OSError):
+        return Known()
+
+
+def _settle(
+    paths: Paths,
+    draft: Path,
+    theirs: Key,
+    ours: Key,
+    known: Sequence[Known],
+    moment: str,
+    bring_back: bool,
+) -> int:
+    """Leave out of a copy what was forgotten since, and give it our key; how many it had."""
+    with contextlib.closing(database.connect(draft, theirs)) as db, database.translated():
+        migrations.migrate(db)
+        db.execute("BEGIN IMMEDIATE")
+        if theirs.secret != ours.secret:
+            Tombstones(paths.forgotten, theirs).change_key(db)
+        memories, chats = Tombstones(paths.forgotten, ours).settle(
+            db, known, moment, bring_back=bring_back
+        )
+        if not bring_back:
+            tables.delete(db, memories)
+            db.conn.executemany("DELETE FROM conversations WHERE id = ?", [(c,) for c in chats])
+        db.execute("COMMIT")
+        if theirs.secret != ours.secret:
+            database.change_key(db, ours)
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return len(memories) + len(chats)
 
 
 def _set_aside(path: Path, key: Key, date: str) -> str:
@@ -103,6 +212,20 @@ def _set_aside(path: Path, key: Key, date: str) -> str:
     path.with_name(path.name + "-shm").unlink(missing_ok=True)
     sync_folder(path.parent)
     return kept.name
+
+
+def undo_half(paths: Paths) -> None:
+    """At start, before the memory is opened: give it back what a restore took that a crash ended."""
+    names = paths.data.glob(f"{paths.database.name}{REPLACED}*")
+    for kept in [path for path in names if not path.name.endswith("-wal")]:
+        if not paths.database.exists() or not kept.samefile(paths.database):
+            continue
+        # A second name of the memory, not a copy; its log may have moved there already.
+        log_of = {one: one.with_name(one.name + "-wal") for one in (kept, paths.database)}
+        if log_of[kept].exists() and not log_of[paths.database].exists():
+            log_of[kept].rename(log_of[paths.database])
+        kept.unlink()
+        sync_folder(paths.data)
 
 
 def _empty_log(path: Path, key: Key) -> None:

@@ -67,6 +67,11 @@ def content_hash(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
+def plain(text: str) -> str:
+    """What two texts share that say the same: case and spaces do not count."""
+    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+
+
 def clean_text(text: str, most: int = LIMITS.memory_chars) -> str:
     """The text, if it can be stored. Raises EmptyText, TextTooLong or InvalidInput."""
     if len(text) > most:

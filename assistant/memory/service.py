@@ -16,7 +16,9 @@ from assistant.memory.conversations import Conversations
 from assistant.memory.embedder import Embedder
 from assistant.memory.keys import Key, drop_drafts, find_key, make_key
 from assistant.memory.readers import Readers
+from assistant.memory.restore import undo_half
 from assistant.memory.store import Memories
+from assistant.memory.tombstones import Tombstones
 from assistant.memory.traces import Traces
 from assistant.memory.vectors import Index
 from assistant.memory.writer import Writer
@@ -105,11 +107,12 @@ async def open_memory(
         model = await readers.run(lambda db: pump.recall_model(db, settings.embedder))
         filler = pump.Pump(writer, readers, index, embedder, settings.embedder, model)
         traces = Traces(paths.database, writer, embedder)
-        memories = Memories(writer, readers, index, embedder, traces, clock=clock)
+        tombstones = Tombstones(paths.forgotten, key)
+        memories = Memories(writer, readers, index, embedder, traces, tombstones, clock=clock)
         writer.rebuild = filler.rebuild
         memories.on_pending = filler.poke
         memories.catch_up = filler.caught_up
-        conversations = Conversations(writer, readers, traces, clock=clock)
+        conversations = Conversations(writer, readers, traces, tombstones, clock=clock)
         await filler.start()
     except BaseException:
         await backups.close()
@@ -133,6 +136,7 @@ def _open(paths: Paths, settings: Settings) -> tuple[Key, Writer, Readers]:
     database.assert_library()
     paths.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = paths.database
+    undo_half(paths)
     if database.exists(path):
         key = find_key(paths, settings.key_store)
     else:
@@ -144,6 +148,7 @@ def _open(paths: Paths, settings: Settings) -> tuple[Key, Writer, Readers]:
         migrations.migrate(db, path)
         migrations.drop_backups(path, older_than_s=migrations.BACKUP_KEPT_S)
         drop_drafts(paths)
+        Tombstones(paths.forgotten, key).catch_up(db)
     except BaseException:
         db.close()
         raise

@@ -21,6 +21,7 @@ from assistant.memory.recall import Question, clearly_meant, fuse, gate_for, ran
 from assistant.memory.redact import Touched
 from assistant.memory.scan import Floats
 from assistant.memory.slots import Candidates, Filter, Row
+from assistant.memory.tombstones import Tombstone, Tombstones
 from assistant.memory.traces import Traces
 from assistant.memory.vectors import Index
 from assistant.memory.words import Found
@@ -33,6 +34,8 @@ _Recalls = list[Recalled]
 _Rows = list[Row]
 _Ids = list[str]
 _Seqs = list[int]
+_Flags = list[bool]
+_Stones = list[Tombstone]
 _Reused = list[tuple[int, bytes]]
 """Rows whose text had a vector already."""
 
@@ -58,6 +61,7 @@ class Memories:
         index: Index,
         embedder: Embedder,
         traces: Traces,
+        tombstones: Tombstones,
         *,
         clock: Callable[[], str] = now,
     ) -> None:
@@ -66,6 +70,7 @@ class Memories:
         self._index = index
         self._embedder = embedder
         self._traces = traces
+        self._tombstones = tombstones
         self._clock = clock
         self.on_pending: Callable[[], None] = lambda: None
         """Told, on the event loop, when rows may wait for their vectors."""
@@ -195,14 +200,19 @@ class Memories:
         return await self._readers.run(work)
 
     async def _remove(self, choose: Callable[[Database], _Ids]) -> _Ids:
-        def work(db: Database) -> tuple[_Ids, _Seqs, Touched]:
-            chosen = choose(db)
-            return chosen, *tables.delete(db, chosen)
+        moment = self._clock()
 
-        def after(done: tuple[_Ids, _Seqs, Touched]) -> None:
+        def work(db: Database) -> tuple[_Ids, _Seqs, Touched, _Stones]:
+            chosen = choose(db)
+            said = [(one, tables.get(db, one).text) for one in chosen]
+            buried = self._tombstones.bury(db, said, moment)
+            return chosen, *tables.delete(db, chosen), buried
+
+        def after(done: tuple[_Ids, _Seqs, Touched, _Stones]) -> None:
+            self._tombstones.keep(done[3])
             self._index.remove(done[1])
 
-        gone, _, touched = await self._writer.run(work, after)
+        gone, _, touched, _ = await self._writer.run(work, after)
         if gone:
             try:
                 await self.on_forgotten(gone, touched)
@@ -216,6 +226,16 @@ class Memories:
         if reused:
             vectors = np.stack([np.frombuffer(blob, np.float16) for _, blob in reused])
             self._index.put_vectors([seq for seq, _ in reused], vectors.astype(np.float32))
+
+    async def was_forgotten(self, texts: Sequence[str]) -> _Flags:
+        """Of each text whether a memory that said just this was forgotten and not brought back.
+
+        What an import finds among these it leaves out, unless the user asks for it.
+        """
+        asked = list(texts)
+        return await self._readers.run(
+            lambda db: [self._tombstones.was_forgotten(db, text=one) for one in asked]
+        )
 
     # --- reading ---------------------------------------------------------------------------
 

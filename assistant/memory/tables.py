@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -132,14 +131,10 @@ def _delete_row(db: Database, memory_id: str) -> int:
 
 def same_text(db: Database, text: str) -> list[str]:
     """Live memories that say exactly this; case and spaces do not count."""
-    wanted = _plain(text)
+    wanted = rows.plain(text)
     # SQLite folds ASCII alone, so the comparison is made here.
     found = db.execute("SELECT id, text FROM memories WHERE valid_to IS NULL")
-    return [memory_id for memory_id, said in found if _plain(said) == wanted]
-
-
-def _plain(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+    return [memory_id for memory_id, said in found if rows.plain(said) == wanted]
 
 
 def recalled_rows(

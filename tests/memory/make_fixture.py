@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 
 
 async def fill(home: Path) -> Path:
-    """The same small life as in m001.db, with a summary where the schema has one."""
+    """The same small life as in m001.db, with a summary and something forgotten where the schema has them."""
     paths = load_paths({"NESTOR_HOME": str(home)})
     paths.make()
     service = await open_memory(paths, Settings(embedder="fake", key_store="file"))
@@ -38,6 +38,8 @@ async def fill(home: Path) -> Path:
         chat.id, [turn], after="", text="About a sister.", tokens=4, model="m"
     )
     assert stored
+    regretted = await store.add(NewMemory("Never to be seen again"))
+    await store.forget(ids=[regretted.id])
     while (await store.count()).pending:
         await asyncio.sleep(0.02)
     await service.close()
@@ -45,7 +47,7 @@ async def fill(home: Path) -> Path:
 
 
 def main() -> None:
-    number = f"m{len(migrations.steps._migrations):03}"
+    number = max(step.name for step in migrations.steps._migrations)[:4]
     target = HERE / f"{number}.db"
     if target.exists():
         raise SystemExit(f"{target.name} is there already")

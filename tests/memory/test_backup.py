@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import stat
+import subprocess
 import threading
 from collections import namedtuple
 from pathlib import Path
@@ -14,11 +15,12 @@ import pytest
 
 from assistant.config import Settings
 from assistant.errors import BackupFailed, BackupInvalid, DiskFull, InvalidInput
-from assistant.memory import backups, copies, database, keys, rota
+from assistant.memory import backups, copies, database, keys, migrations, rota
 from assistant.memory.backups import Backups
 from assistant.memory.rota import Rota
 from assistant.types import NewMemory
 
+NEWEST = max(int(step.name[1:4]) for step in migrations.steps._migrations)
 SECRET = "quetzalcoatl-9931"
 
 
@@ -54,7 +56,7 @@ async def test_a_backup_is_private_encrypted_whole_and_alone(paths, memory):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert stat.S_IMODE(paths.backups.stat().st_mode) == 0o700
         assert SECRET.encode() not in path.read_bytes()
-        assert (made.bytes, made.rows, made.schema) == (path.stat().st_size, 1, 2)
+        assert (made.bytes, made.rows, made.schema) == (path.stat().st_size, 1, NEWEST)
         assert made.verified
         assert await service.backups.list() == [made]
         with pytest.raises(copies.KeyWrong):
@@ -144,6 +146,66 @@ async def test_a_failed_disk_leaves_nothing_and_keeps_the_older_ones(paths, memo
         assert listed(paths.backups) == [first.name]
         await service.memories.add(NewMemory("still works"))
         assert (await service.memories.check(full=True))["ok"]
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A real disk of three megabytes."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "none", str(folder)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("a disk can be mounted by root alone")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+async def test_a_disk_that_runs_full_midway(paths, memory, small_disk, monkeypatch):
+    # The look ahead would refuse at once; another program may take the room after it.
+    monkeypatch.setattr(copies, "check_room", lambda *_: None)
+    async with memory() as service:
+        await service.memories.add_many([NewMemory(f"{n} " + "word " * 400) for n in range(200)])
+        first, _ = await service.backups.make(to=str(small_disk))
+        for part in range(4):
+            rows = [NewMemory(f"{part} {n} " + "word " * 400) for n in range(400)]
+            await service.memories.add_many(rows)
+        with pytest.raises(DiskFull) as caught:
+            await service.backups.make(to=str(small_disk))
+        assert "backup_folder" in caught.value.hint
+        assert listed(small_disk) == [first.name]
+        assert copies.verify(small_disk / first.name, service.key).rows == 200
+        assert (await service.memories.count()).count == 1800
+        assert (await service.memories.check(full=True))["ok"]
+
+
+async def test_a_backup_that_no_list_would_name_is_not_kept(paths, memory, tmp_path):
+    async with memory() as service:
+        paths.backup_record.mkdir(parents=True)  # cannot be written
+        with pytest.raises(BackupFailed, match="list of backups"):
+            await service.backups.make(to=str(tmp_path))
+    assert not list(tmp_path.glob("*.db"))
+
+
+async def test_another_memorys_backup_of_the_same_second_is_not_replaced(
+    paths, memory, made_with, monkeypatch
+):
+    copy = copies.make
+
+    def beaten(source, draft, key, step):
+        contents = copy(source, draft, key, step)
+        (paths.backups / "memory-20300101T000000Z.db").write_bytes(b"theirs")
+        return contents
+
+    async with memory() as service:
+        monkeypatch.setattr(copies, "make", beaten)
+        own = made_with(service, Clock())
+        with pytest.raises(BackupFailed):
+            await own.make()
+        await own.close()
+    assert (paths.backups / "memory-20300101T000000Z.db").read_bytes() == b"theirs"
+    assert listed(paths.backups) == ["memory-20300101T000000Z.db"]
 
 
 async def test_a_backup_never_takes_the_last_room(paths, memory, monkeypatch):

@@ -19,13 +19,19 @@ from assistant.memory import copies, database, keys, migrations
 from assistant.memory.service import open_memory
 
 HERE = Path(__file__).parent
-SCHEMAS = [f"m{number:03}" for number in range(1, len(migrations.steps._migrations) + 1)]
+SCHEMAS = sorted(path.stem for path in HERE.glob("m*.db"))
+NEWEST = max(int(step.name[1:4]) for step in migrations.steps._migrations)
 ZYGOTE = HERE / "migrating_zygote.py"
 
 
 def put(paths, schema: str) -> None:
     shutil.copy(HERE / f"{schema}.db", paths.database)
     shutil.copy(HERE / f"{schema}.key", paths.key)
+
+
+def test_every_fixture_has_its_key_and_none_is_lost():
+    assert SCHEMAS[:3] == ["m001", "m002", "m003"]
+    assert sorted(path.stem for path in HERE.glob("m*.key")) == SCHEMAS
 
 
 @pytest.mark.parametrize("schema", SCHEMAS)
@@ -42,8 +48,10 @@ async def test_a_database_of_each_schema_opens_and_is_brought_up_to_date(paths, 
         assert [turn.reply for turn in turns] == ["In Porto."]
         _, summary = await service.conversations.history(chat.id)
         assert (summary is not None) == (schema >= "m002")
+        forgotten = await service.memories.was_forgotten(["never to be seen again"])
+        assert forgotten == [schema >= "m003"]
     key = keys.find_key(paths, "file")
-    assert copies.look(paths.database, key).schema == len(SCHEMAS)
+    assert copies.look(paths.database, key).schema == NEWEST
 
 
 def test_20_kills_while_migrating_lose_no_row(paths):

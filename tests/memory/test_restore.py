@@ -178,6 +178,32 @@ async def test_a_failure_at_any_step_leaves_a_whole_memory(paths, backup, monkey
         assert not [p for p in paths.data.iterdir() if p.name.startswith(".memory")]
 
 
+async def test_a_disk_that_is_full_leaves_the_memory_as_it_was(
+    paths, memory, backup, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(copies, "check_room", lambda *_: None)
+    async with memory() as service:
+        rows = [NewMemory(f"{n} " + "word " * 400) for n in range(1_000)]
+        await service.memories.add_many(rows)
+        big, _ = await service.backups.make(to=str(tmp_path))
+    data = paths.data
+    before = tmp_path / "before"
+    data.rename(before)
+    data.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(data)]
+    if await asyncio.to_thread(subprocess.call, mount, stderr=subprocess.DEVNULL):
+        pytest.skip("a disk can be mounted by root alone")
+    try:
+        shutil.copy(before / "backups" / backup.name, paths.database)
+        whole = paths.database.read_bytes()
+        with pytest.raises(DiskFull):
+            run(paths, tmp_path / big.name, lambda: pytest.fail("caches were dropped"))
+        assert [p.name for p in data.iterdir()] == ["memory.db"]
+        assert paths.database.read_bytes() == whole
+    finally:
+        await asyncio.to_thread(subprocess.check_call, ["umount", str(data)])
+
+
 CRASH = """
 import os, sys
 from assistant.config import Settings, load_paths
@@ -221,6 +247,25 @@ async def test_a_crash_at_any_step_leaves_the_old_memory_or_the_new_one(paths, m
     assert seen[-1] == (0, 300)
     assert len(seen) > 5
     assert {(9, 302), (9, 300)} <= set(seen), "no crash on one side of the swap"
+
+
+@pytest.mark.parametrize("moved", [False, True])
+async def test_a_log_that_a_crashed_restore_took_comes_back(paths, memory, backup, moved):
+    key = keys.find_key(paths, "file")
+    with closing(database.connect(paths.database, key)) as db:
+        db.execute("UPDATE memories SET importance = 0.25")
+        shutil.copy(paths.database, paths.data / "saved")
+        log = paths.database.with_name("memory.db-wal").read_bytes()
+    os.replace(paths.data / "saved", paths.database)
+    kept = paths.data / "memory.db.before-restore-20260101T000000Z"
+    os.link(paths.database, kept)
+    (kept if moved else paths.database).with_name(
+        f"{(kept if moved else paths.database).name}-wal"
+    ).write_bytes(log)
+    async with memory() as service:
+        rows, _ = await service.memories.list(limit=200)
+        assert {row.importance for row in rows} == {0.25}, "what was in the log is lost"
+    assert not list(paths.data.glob("*before-restore*"))
 
 
 async def test_no_links_no_matter(paths, memory, backup, monkeypatch):
