@@ -356,11 +356,16 @@ async def test_a_failed_load_leaves_nothing_behind(make):
 
 async def test_a_closed_engine_says_stopped(make):
     engine = make()
-    asking = asyncio.create_task(ask(engine, "Story!", Sampling(temperature=1)))
-    await asyncio.sleep(1)
-    await engine.close()
-    with pytest.raises(Stopped):
-        await asking
+    place = engine.reserve()
+    stream = place.stream(Request((Message.of("user", "Story!"),), Sampling(temperature=1, seed=3)))
+    async with contextlib.aclosing(stream) as items:
+        await anext(items)
+        closing = asyncio.create_task(engine.close())
+        with pytest.raises(Stopped):
+            async for item in items:
+                assert not isinstance(item, Finished)
+    await closing
+    place.release()
 
 
 async def test_parts_keep_their_counts_apart(make):
