@@ -15,6 +15,7 @@
         Unauthorized               no token, or not one of ours
         ForeignHost                the Host header names another machine
         ForeignOrigin              a web page of another site asks
+        Untrusted                  words that are not the user's would be taken for theirs
       NotFound                   the thing named is not there
         RouteNotFound  MethodNotAllowed  MemoryNotFound  ConversationNotFound
         TurnNotFound  ModelNotFound  BackupNotFound
@@ -203,6 +204,14 @@ class ForeignOrigin(Refused):
     status = 403
     default = "Web pages of other sites may not talk to Nestor."
     advice = "Use a program of yours with a token, or Nestor's own page."
+
+
+class Untrusted(Refused):
+    """Text of a file, a page, a tool or a model would become a fact, or replace one."""
+
+    code = "untrusted"
+    default = "Text that is not yours cannot become a fact."
+    advice = "Show it to the user word for word; with their yes it can."
 
 
 class NotFound(AssistantError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -17,6 +17,16 @@ Priority = Literal["interactive", "ambient", "background"]
 Family = Literal["chatml", "llama3", "gemma", "mistral", "phi"]
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def join_trust(*labels: Trust) -> Trust:
+    """The label of what was made from texts with these: the lowest; of nothing, `user`.
+
+    From high to low: the user's words; what a device or a tool reports by itself (notifications
+    too); files; the web; what a model wrote, which may repeat anything it read.
+    """
+    order = get_args(Trust)
+    return max(labels, key=order.index, default="user")
 
 
 def new_id(prefix: str) -> str:
@@ -222,7 +232,10 @@ class NewMemory(msgspec.Struct, frozen=True):
     thread: str | None = None
     """Rows of one thread are neighbours of each other, in `said_at` order."""
     trust: Trust = "user"
+    """Whose words these are; of several, `join_trust`. Only `user` may become a fact."""
     scope: str = ""
+    approved: str = ""
+    """The user's yes to exactly this text (`memory.trust.approval`); it is theirs from then on."""
 
 
 class Memory(msgspec.Struct, frozen=True):
@@ -258,6 +271,7 @@ class Recalled(msgspec.Struct, frozen=True):
     said_at: str
     source: str | None = None
     speaker: str | None = None
+    trust: Trust = "user"
 
 
 class MemoryCount(msgspec.Struct, frozen=True):
@@ -333,6 +347,8 @@ class Turn(msgspec.Struct, frozen=True):
     receipt: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
     finished_at: str | None = None
+    trust: Trust = "user"
+    """The lowest label of all that stood in its prompt; what is made from its reply has `model` too."""
 
 
 class ChildStatus(msgspec.Struct, frozen=True):

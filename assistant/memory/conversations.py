@@ -19,7 +19,17 @@ from assistant.memory.summaries import Summary
 from assistant.memory.tombstones import Tombstone, Tombstones
 from assistant.memory.traces import Traces
 from assistant.memory.writer import Writer
-from assistant.types import Conversation, Event, Recalled, Turn, TurnStatus, new_id, now
+from assistant.types import (
+    Conversation,
+    Event,
+    Recalled,
+    Trust,
+    Turn,
+    TurnStatus,
+    join_trust,
+    new_id,
+    now,
+)
 
 # `list` is a method below, so its type needs other names inside the class.
 _Ids = list[str]
@@ -31,7 +41,7 @@ _Page = tuple[list[Conversation], str | None]
 _CONVERSATION = "id, title, system, created_at, updated_at"
 _TURN = (
     "id", "conversation_id", "text", "status", "started_at", "context", "reply", "model", "tokens",
-    "receipt", "error", "finished_at",
+    "receipt", "error", "finished_at", "trust",
 )  # fmt: skip
 _TURN_COLUMNS = ", ".join(_TURN)
 
@@ -225,6 +235,7 @@ class Conversations:
                 "recalled": json.dumps([msgspec.structs.asdict(one) for one in recalled]),
                 "events": json.dumps([msgspec.structs.asdict(one) for one in events]),
                 "finished_at": moment,
+                "trust": _trust(db, turn, recalled),
             }
             names = ", ".join(f"{name} = ?" for name in values)
             db.execute(f"UPDATE turns SET {names} WHERE id = ?", [*values.values(), turn_id])  # noqa: S608
@@ -286,6 +297,16 @@ def _turn(row: Sequence[Any]) -> Turn:
     for name in ("receipt", "error"):
         values[name] = json.loads(values[name]) if values[name] else None
     return Turn(**values)
+
+
+def _trust(db: Database, turn: Turn, recalled: Sequence[Recalled]) -> Trust:
+    """The label of a turn: of what it recalled and of every earlier one, which it may repeat."""
+    sql = (
+        "SELECT DISTINCT trust FROM turns WHERE conversation_id = ? "
+        "AND seq < (SELECT seq FROM turns WHERE id = ?)"
+    )
+    earlier = [one for (one,) in db.execute(sql, [turn.conversation_id, turn.id])]
+    return join_trust(*earlier, *(one.trust for one in recalled))
 
 
 def _touch(db: Database, conversation_id: str, moment: str) -> None:

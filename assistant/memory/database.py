@@ -11,7 +11,7 @@ from typing import Any
 from sqlcipher3 import dbapi2 as sqlcipher
 from sqlite_utils import Database
 
-from assistant.errors import AssistantError, DiskFull, KeyWrong, StoreError
+from assistant.errors import AssistantError, DiskFull, KeyWrong, StoreError, Untrusted
 from assistant.memory.keys import Key, sync_folder
 
 SQLITE_AT_LEAST = (3, 53, 0)
@@ -160,6 +160,8 @@ def explain(error: Exception) -> AssistantError:
         return KeyWrong()
     if "malformed" in said:
         return StoreError("The memory's database is damaged.")
+    if said == "untrusted":  # what the triggers of m009 say
+        return Untrusted()
     if "disk is full" in said:
         return DiskFull("There is no room left for the memory's database.")
     if "disk I/O" in said or "unable to open" in said or "readonly" in said:

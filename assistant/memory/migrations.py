@@ -118,6 +118,13 @@ def m003_tombstones(db: Database) -> None:
         db.execute(statement)
 
 
+@steps()
+def m009_trust(db: Database) -> None:
+    """Whose words a turn was made from, and what no writer may pass (see `trust`)."""
+    for statement in _M009:
+        db.execute(statement)
+
+
 _M001 = (
     """CREATE TABLE settings (
         name TEXT PRIMARY KEY,
@@ -256,4 +263,26 @@ _M003 = (
         forgotten INTEGER NOT NULL,   -- 0: a restore brought it back
         PRIMARY KEY (salt, mac)
     ) WITHOUT ROWID""",
+)
+
+_M009 = (
+    # The lowest label of all that stood in its prompt.
+    "ALTER TABLE turns ADD COLUMN trust TEXT NOT NULL DEFAULT 'user'",
+    """CREATE TRIGGER memories_untrusted_insert BEFORE INSERT ON memories
+        WHEN new.kind IN ('fact', 'preference', 'event', 'task') AND new.trust <> 'user'
+    BEGIN
+        SELECT RAISE(ABORT, 'untrusted');
+    END""",
+    """CREATE TRIGGER memories_untrusted_update BEFORE UPDATE OF kind, trust ON memories
+        WHEN (new.kind IN ('fact', 'preference', 'event', 'task') AND new.trust <> 'user')
+            OR (new.trust = 'user' AND old.trust <> 'user')  -- a yes makes a new row
+    BEGIN
+        SELECT RAISE(ABORT, 'untrusted');
+    END""",
+    """CREATE TRIGGER memories_untrusted_replace BEFORE UPDATE OF superseded_by ON memories
+        WHEN old.trust = 'user' AND EXISTS
+            (SELECT 1 FROM memories WHERE id = new.superseded_by AND trust <> 'user')
+    BEGIN
+        SELECT RAISE(ABORT, 'untrusted');
+    END""",
 )

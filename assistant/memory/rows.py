@@ -14,6 +14,7 @@ from assistant.config import LIMITS
 from assistant.errors import EmptyText, InvalidInput, TextTooLong
 from assistant.memory.language import detect
 from assistant.memory.slots import FOREVER, Row
+from assistant.memory.trust import vouched
 from assistant.types import Kind, Memory, NewMemory, Trust, new_id, timestamp
 
 FIELDS = (
@@ -49,7 +50,7 @@ def fresh(new: NewMemory, moment: str) -> dict[str, Any]:
         "id": new_id("m"),
         "kind": one_of("kind", new.kind, get_args(Kind)),
         "text": text,
-        "trust": one_of("trust", new.trust, get_args(Trust)),
+        "trust": vouched(one_of("trust", new.trust, get_args(Trust)), text, new.approved),
         "scope": clean_name("scope", new.scope) or "",
         "created_at": moment,
         "said_at": said_at,

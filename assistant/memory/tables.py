@@ -8,7 +8,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from assistant.errors import MemoryClosed, MemoryNotFound
-from assistant.memory import rows
+from assistant.memory import rows, trust
 from assistant.memory.redact import Gone, Touched, redact_turns
 from assistant.memory.slots import Filter, Row
 from assistant.types import Memory, NewMemory, Recalled
@@ -17,10 +17,14 @@ from assistant.types import Memory, NewMemory, Recalled
 def insert(
     db: Database, fresh: Sequence[dict[str, Any]], model: str
 ) -> tuple[list[Memory], list[Row], list[tuple[int, bytes]]]:
-    """Insert rows; those whose text has a vector already get it here and now."""
+    """Insert rows; those whose text has a vector already get it here and now.
+
+    Raises Untrusted if one of them would be taken for the user's words and is not.
+    """
     ids: list[str] = []
     reused: list[tuple[int, bytes]] = []
     for row in fresh:
+        trust.check(row["kind"], row["trust"])
         known = db.execute(
             "SELECT vector FROM vectors WHERE content_hash = ? AND model = ?",
             [row["content_hash"], model],
@@ -65,6 +69,9 @@ def index_rows(db: Database, ids: Iterable[str]) -> list[Row]:
 
 
 def update(db: Database, memory_id: str, changes: dict[str, Any]) -> None:
+    """Change columns in place. Raises Untrusted where a kind would be more than its label allows."""
+    if "kind" in changes:
+        trust.check(changes["kind"], get(db, memory_id).trust)
     names = ", ".join(f"{name} = ?" for name in changes)
     db.execute(f"UPDATE memories SET {names} WHERE id = ?", [*changes.values(), memory_id])  # noqa: S608
 
@@ -90,6 +97,7 @@ def supersede(
     kept = {"importance": old.importance, "sensitivity": old.sensitivity, "subject": old.subject}
     fresh = rows.fresh(new, moment) | kept | changes
     fresh["valid_from"] = max(moment, old.valid_from)
+    trust.check_replaces(old.trust, fresh["trust"])
     (stored,), added, reused = insert(db, [fresh], model)
     update(db, old.id, {"valid_to": fresh["valid_from"], "superseded_by": stored.id})
     return stored, index_rows(db, [old.id]), added, reused
@@ -152,12 +160,14 @@ def recalled_rows(
     )
     marks = ", ".join("?" * len(seqs))
     sql = (
-        "SELECT seq, id, text, kind, said_at, source, speaker FROM memories "  # noqa: S608
+        "SELECT seq, id, text, kind, said_at, source, speaker, trust FROM memories "  # noqa: S608
         f"WHERE seq IN ({marks}) AND {holds}"
     )
 
     def maker(row: Sequence[Any]) -> Callable[[float], Recalled]:
-        _, memory_id, text, kind, said_at, source, speaker = row
-        return lambda score: Recalled(memory_id, text, score, kind, said_at, source, speaker)
+        _, memory_id, text, kind, said_at, source, speaker, label = row
+        return lambda score: Recalled(
+            memory_id, text, score, kind, said_at, source, speaker, trust=label
+        )
 
     return {row[0]: maker(row) for row in db.execute(sql, list(seqs))}
