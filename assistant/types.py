@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+import unicodedata
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
@@ -27,6 +28,28 @@ def join_trust(*labels: Trust) -> Trust:
     """
     order = get_args(Trust)
     return max(labels, key=order.index, default="user")
+
+
+_BRACKETS = {
+    ord(mark): shape
+    for shape, marks in (
+        ("(", "[\u2045\u2772\u27e6\u3010\u3014\u301a\uff3b"),
+        (")", "]\u2046\u2773\u27e7\u3011\u3015\u301b\uff3d"),
+    )
+    for mark in marks
+}
+"""Square ones and those that look like them; a note of ours stands between square brackets."""
+
+
+def quoted(text: str) -> str:
+    """Other people's text as it may stand inside one line of ours that brackets enclose.
+
+    No line ends, no brackets, and nothing that is not seen (controls, zero-width and bidi marks,
+    tags): it can neither end the line nor say to a model what it hides from the user.
+    """
+    spaced = " ".join(text.split())
+    seen = "".join(c for c in spaced if c == " " or unicodedata.category(c)[0] != "C")
+    return " ".join(seen.translate(_BRACKETS).split())
 
 
 def new_id(prefix: str) -> str:
@@ -272,6 +295,61 @@ class Recalled(msgspec.Struct, frozen=True):
     source: str | None = None
     speaker: str | None = None
     trust: Trust = "user"
+
+
+class Forget(msgspec.Struct, frozen=True):
+    """What to forget: by exactly one of these; `after` and `before` count as one."""
+
+    ids: tuple[str, ...] = ()
+    """Memories, with all their versions."""
+    query: str = ""
+    """What says exactly this or, if nothing does, is clearly meant; with all versions."""
+    source: str = ""
+    """All from this source: its id, or what rows say of where they come from, letter for letter."""
+    after: str = ""
+    """All that was said at this time or later, turns of conversations too. ISO 8601."""
+    before: str = ""
+    """And before this time."""
+    everything: bool = False
+    confirm: str = ""
+    """What the dry run of `everything` answered: nobody forgets everything by mistake."""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where something that was forgotten still stands."""
+
+    place: str
+    """A table and column, a page, or a file under one of our folders."""
+    what: Literal["text", "word"]
+    """The text or a passage of it, or a word that nothing else contains."""
+    count: int = 1
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """What a search of all our files for what was forgotten found."""
+
+    copies: int
+    places: list[Place]
+    searched_for: int
+    """Texts, passages and words."""
+    files: int
+    pages: int
+    """Of the database, its log and its copies, decrypted; free ones too."""
+    bytes: int
+    sample_of: int = 0
+    """Where too much was forgotten to look for all of it: how many memories; else 0."""
+
+
+class Forgotten(msgspec.Struct, frozen=True):
+    """What went, or would go."""
+
+    ids: list[str]
+    turns: list[str]
+    counts: dict[str, int]
+    """Rows by table."""
+    proof: Proof | None = None
+    confirm: str = ""
+    """Of a dry run of `everything`: what to send to have it done."""
 
 
 class MemoryCount(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ import msgspec
 
 from assistant.config import LIMITS
 from assistant.core.ports import Summary
-from assistant.types import Message, Part, Recalled, Turn
+from assistant.types import Message, Part, Recalled, Turn, quoted
 
 # Worded by trial on the smallest model we ship (0.5B): it reads a note as the user's own words, and
 # answers in full sentences, only when told so this plainly.
@@ -77,11 +77,13 @@ def context(recalled: Sequence[Recalled], moment: datetime) -> Context:
     parts = [Part(f"[Now: {now}]\n", "context")]
     truncated = []
     for memory in sorted(recalled, key=lambda m: m.said_at):
-        line = one_line(memory.text)
+        own = memory.trust == "user"
+        line = one_line(memory.text) if own else quoted(memory.text)
         if len(line) > LIMITS.recalled_chars:
             line = line[: LIMITS.recalled_chars] + " …"
             truncated.append(memory.id)
-        parts.append(Part(f"[Note of {_origin(memory)}: {line}]\n", memory.id))
+        told = f"Note of {_origin(memory)}: {line}" if own else _quote(memory, line)
+        parts.append(Part(f"[{told}]\n", memory.id))
     parts.append(Part("\n", "context"))
     return Context(tuple(parts), tuple(truncated))
 
@@ -152,7 +154,14 @@ def one_line(text: str) -> str:
 def _summary(summary: Summary | None) -> tuple[Part, ...]:
     if summary is None:
         return ()
-    return (Part(f"[Earlier in this conversation: {one_line(summary.text)}]\n", "summary"),)
+    return (Part(f"[Earlier in this conversation: {quoted(summary.text)}]\n", "summary"),)
+
+
+def _quote(memory: Recalled, line: str) -> str:
+    """A hit that is not the user's word; told apart so that nobody takes it for a note of theirs."""
+    where = quoted(memory.source or "") or f"a {memory.trust}"
+    day = _day(datetime.fromisoformat(memory.said_at))
+    return f"Not the user's words, quoted from {where}, {day}: “{line}”"
 
 
 def _origin(memory: Recalled) -> str:

@@ -320,7 +320,7 @@ def _dump(value: dict[str, Any] | None) -> str | None:
 
 def _redact_gone(db: Database, recalled: Sequence[Recalled]) -> None:
     gone = [
-        Gone(one.id, one.text, detect(one.text), one.speaker)
+        Gone(one.id, one.text, detect(one.text), one.speaker, one.trust)
         for one in recalled
         if db.execute("SELECT 1 FROM memories WHERE id = ?", [one.id]).fetchone() is None
     ]

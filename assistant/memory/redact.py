@@ -12,6 +12,7 @@ from sqlite_utils import Database
 
 from assistant.config import LIMITS
 from assistant.memory.language import stop_words
+from assistant.types import quoted
 
 MARK = "[forgotten]"
 TELLING_CHARS, TELLING_WORDS = 12, 3
@@ -32,6 +33,7 @@ class Gone(msgspec.Struct, frozen=True):
     text: str
     language: str
     speaker: str | None = None
+    trust: str = "user"
 
 
 class Touched(msgspec.Struct, frozen=True):
@@ -53,8 +55,8 @@ def redact_turns(db: Database, gone: Sequence[Gone]) -> Touched:
     for one in gone:
         for seq, said in _turns_after_recall(db, one.id):
             cleaners.setdefault(seq, []).append(_cleaner(one, said))
-    for seq, quoted in _turns_that_quote(db, gone):
-        cleaners.setdefault(seq, []).append(_exact(quoted.text))
+    for seq, text in _turns_that_quote(db, gone):
+        cleaners.setdefault(seq, []).append(_exact(text))
     ids = frozenset(one.id for one in gone)
     for seq in sorted(cleaners):
         _redact(db, seq, ids, _all_of(cleaners[seq]))
@@ -72,7 +74,7 @@ def _touched(db: Database, seqs: Iterable[int]) -> Touched:
 
 def _drop_summaries_that_quote(db: Database, gone: Sequence[Gone]) -> frozenset[str]:
     """Those of turns that stay as they are: the user had said the same. Their conversations."""
-    patterns = [_pattern(one.text) for one in gone if _telling(one.text)]
+    patterns = [_pattern(text) for one in gone for text in _forms(one) if _telling(text)]
     rows = db.execute("SELECT seq, conversation_id, text FROM summaries").fetchall()
     quoting = [row for row in rows if any(pattern.search(row[2]) for pattern in patterns)]
     db.conn.executemany("DELETE FROM summaries WHERE seq = ?", [(row[0],) for row in quoting])
@@ -97,19 +99,19 @@ def _turns_after_recall(db: Database, memory_id: str) -> list[tuple[int, frozens
     return turns
 
 
-def _turns_that_quote(db: Database, gone: Sequence[Gone]) -> Iterable[tuple[int, Gone]]:
+def _turns_that_quote(db: Database, gone: Sequence[Gone]) -> Iterable[tuple[int, str]]:
     """One scan for all: a text is looked for only in the turns that have its longest word."""
-    by_word: dict[str, list[tuple[Gone, re.Pattern[str]]]] = {}
-    for one in gone:
-        words = _WORD.findall(one.text.lower())
-        if words and _telling(one.text):
-            by_word.setdefault(max(words, key=len), []).append((one, _pattern(one.text)))
+    by_word: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+    for text in (text for one in gone for text in _forms(one)):
+        words = _WORD.findall(text.lower())
+        if words and _telling(text):
+            by_word.setdefault(max(words, key=len), []).append((text, _pattern(text)))
     if not by_word:
         return
     for seq, context, reply in db.execute("SELECT seq, context, reply FROM turns"):
         both = f"{context}\n\n{reply}"
         for word in by_word.keys() & set(_WORD.findall(both.lower())):
-            yield from ((seq, one) for one, pattern in by_word[word] if pattern.search(both))
+            yield from ((seq, text) for text, pattern in by_word[word] if pattern.search(both))
 
 
 def _redact(db: Database, seq: int, ids: frozenset[str], clean: _Clean) -> None:
@@ -148,10 +150,11 @@ def _cleaner(gone: Gone, said: frozenset[str]) -> _Clean:
     """Replaces the memory's line, its text, and each telling word of it that the user did not say."""
     # Scripts without spaces have no word boundaries; a long text needs none.
     whole = gone.text.isascii() and not _telling(gone.text)
-    line, text = _rendered(gone), _pattern(gone.text, whole=whole)
+    line = _rendered(gone)
+    texts = [_pattern(text, whole=whole) for text in _forms(gone)]
     telling = {
         word
-        for word in _WORD.findall(gone.text.lower())
+        for word in _WORD.findall(" ".join(_forms(gone)).lower())
         if (len(word) > 2 or any(c.isdigit() for c in word) or not word.isascii())
         and word not in said
         and word not in stop_words(gone.language)
@@ -159,10 +162,18 @@ def _cleaner(gone: Gone, said: frozenset[str]) -> _Clean:
     words = re.compile(r"\b(?:" + "|".join(map(re.escape, sorted(telling))) + r")\b", re.IGNORECASE)
 
     def clean(value: str) -> str:
-        value = text.sub(MARK, line.sub(MARK, value))
+        value = line.sub(MARK, value)
+        for text in texts:
+            value = text.sub(MARK, value)
         return words.sub(MARK, value) if telling else value
 
     return clean
+
+
+def _forms(gone: Gone) -> tuple[str, ...]:
+    """A text as it was said and, if those are not the user's words, as prompts quote it."""
+    shown = gone.text if gone.trust == "user" else quoted(gone.text)
+    return (gone.text,) if shown == gone.text else (gone.text, shown)
 
 
 def _exact(text: str) -> _Clean:
@@ -182,9 +193,11 @@ def _pattern(text: str, *, whole: bool = True) -> re.Pattern[str]:
 
 def _rendered(gone: Gone) -> re.Pattern[str]:
     """The memory's whole line before a question, as core/prompt.py writes it."""
-    line = " ".join(gone.text.split())
+    line = " ".join(_forms(gone)[-1].split())
     if len(line) > LIMITS.recalled_chars:
         line = line[: LIMITS.recalled_chars] + " …"
+    if gone.trust != "user":
+        return re.compile(rf"\[Not the user's words, [^\[\]]*: “{re.escape(line)}”\]")
     speaker = re.escape(f", {' '.join(gone.speaker.split())} said") if gone.speaker else ""
     return re.compile(rf"\[Note of \d{{1,2}} \w+ \d{{1,4}}{speaker}: {re.escape(line)}\]")
 

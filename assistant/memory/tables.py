@@ -38,6 +38,19 @@ def insert(
     return [get(db, one) for one in ids], index_rows(db, ids), reused
 
 
+def names(db: Database) -> list[str]:
+    """Every table with rows of its own: no virtual ones, nor those in which they keep theirs."""
+    sql = "SELECT name, sql FROM sqlite_master WHERE type = 'table' ORDER BY name"
+    found = db.execute(sql).fetchall()
+    virtual = [name for name, made in found if made.upper().startswith("CREATE VIRTUAL")]
+    theirs = tuple(f"{name}_" for name in virtual)
+    return [
+        name
+        for name, _ in found
+        if name not in virtual and not name.startswith((*theirs, "sqlite_"))
+    ]
+
+
 def get(db: Database, memory_id: str) -> Memory:
     sql = f"SELECT {rows.COLUMNS} FROM memories WHERE id = ?"  # noqa: S608
     found = db.execute(sql, [memory_id]).fetchone()
@@ -124,7 +137,9 @@ def delete(db: Database, chosen: Sequence[str]) -> tuple[list[int], Touched]:
     Older versions of a removed row point past it.
     """
     gone = [get(db, one) for one in chosen]
-    touched = redact_turns(db, [Gone(one.id, one.text, one.lang, one.speaker) for one in gone])
+    touched = redact_turns(
+        db, [Gone(one.id, one.text, one.lang, one.speaker, one.trust) for one in gone]
+    )
     return [_delete_row(db, one) for one in chosen], touched
 
 

@@ -13,7 +13,10 @@ from assistant.types import Event, NewMemory, Recalled
 
 async def said(service, chat, turn_id, text, reply, *, recalled=(), context=None, events=None):
     chats = service.conversations
-    items = [Recalled(m.id, m.text, 1.0, m.kind, m.said_at, m.source, m.speaker) for m in recalled]
+    items = [
+        Recalled(m.id, m.text, 1.0, m.kind, m.said_at, m.source, m.speaker, trust=m.trust)
+        for m in recalled
+    ]
     block = prompt.context(items, datetime(2026, 1, 1, 12, 0)).text  # noqa: DTZ001
     shown = [{"id": m.id, "text": m.text, "score": 1.0, "source": m.source} for m in items]
     await chats.start_turn(chat.id, turn_id, text, "m")
@@ -149,3 +152,23 @@ async def test_many_versions_are_cleaned_together(memory):
         text = await everything(service, "t_1") + await everything(service, "t_2")
         assert "lemon" not in text
         assert "walnut" not in text
+
+
+@pytest.mark.parametrize("recalled", [True, False])
+async def test_a_quote_goes_in_the_form_in_which_it_was_quoted(memory, recalled):
+    text = "The [vault]\ncode is Zx\u200b81, said the page"
+    async with memory() as service:
+        row = await service.memories.add(NewMemory(text, kind="chunk", trust="web", source="a[b]"))
+        chat = await service.conversations.create("x", "")
+        seen = "The (vault) code is Zx81, said the page"
+        block = f"[Not the user's words, quoted from a(b), 1 May 2026: “{seen}”]\n"
+        told = await said(
+            service, chat, "t_1", "And?", f"It says: {seen}.",
+            recalled=[row] if recalled else [], context=None if recalled else block,
+        )  # fmt: skip
+        assert "Zx81" in told.context
+        await service.memories.delete(row.id)
+        left = await everything(service, "t_1")
+        assert "Zx81" not in left
+        assert "vault" not in left
+        assert ("quoted from" in left) == (not recalled)
