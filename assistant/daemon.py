@@ -143,6 +143,7 @@ class Daemon:
             vectors=memory,
             rota=rota,
             children=lambda: [*engine.children(), *memory.children()],
+            memory_problem=memory.problem,
         )
 
     def _rota(self, backups: Any, engine: Any) -> Any:

@@ -43,6 +43,7 @@
         RecoveryKeyInvalid         what was typed is not a whole recovery key
         BackupFailed               no backup could be made
         BackupInvalid              the file to restore is not a whole memory
+        Damaged                    a part of the file is not as it was written
       ConfigInvalid              config.toml or the environment has a value we cannot use
       ChildCrashed               a child process died (translated by whoever owns the child)
         ChildStopped               it was stopped on purpose
@@ -494,6 +495,14 @@ class BackupInvalid(StoreError):
     status = 422
     default = "This file is not a whole backup of a memory."
     advice = "Choose another one: `nestor backup --list`. Nothing was changed."
+
+
+class Damaged(StoreError):
+    """A page that was needed is not as it was written. The file is left as it is."""
+
+    code = "damaged"
+    default = "A part of the memory's database is damaged."
+    advice = "Restore a backup; nothing was changed. `nestor doctor` checks the whole file."
 
 
 class ConfigInvalid(AssistantError):

@@ -67,6 +67,7 @@ class State:
         vectors: Vectors,
         rota: Rota,
         children: Callable[[], Sequence[ChildStatus]],
+        memory_problem: str = "",
     ) -> None:
         self._paths = paths
         self._engine = engine
@@ -76,6 +77,7 @@ class State:
         self._vectors = vectors
         self._rota = rota
         self._children = children
+        self._memory_problem = memory_problem
         self._begun = time.monotonic()
 
     async def status(self) -> dict[str, Any]:
@@ -90,7 +92,8 @@ class State:
             "engine": self._engine.report(),
             "queue": {"length": self._engine.queue_length, "limit": LIMITS.queue_length},
             "children": [msgspec.to_builtins(child) for child in self._children()],
-            "memory": msgspec.to_builtins(await self._memory.count()),
+            "memory": msgspec.to_builtins(await self._memory.count())
+            | {"problem": self._memory_problem},
             "embedder": self._vectors.embed_model or "not started",
             "key": self._key_place,
             "backup": await self._rota.report(),
@@ -130,15 +133,17 @@ class State:
         )
 
     async def _store(self) -> dict[str, Any]:
-        result = await self._memory.check()
-        count = await self._memory.count()
+        try:
+            result = await self._memory.check()
+            count = await self._memory.count()
+        except AssistantError as exc:
+            return _check("memory", False, exc.message, exc.hint)
         found = f"{count.count} stored, {count.pending} waiting for vectors"
-        return _check(
-            "memory",
-            bool(result.get("ok")),
-            found,
-            "`nestor backup --list`, then `nestor restore`.",
-        ) | {"details": result}
+        if self._memory_problem:
+            found = f"{found}. {self._memory_problem}"
+        sound = bool(result.get("ok")) and not self._memory_problem
+        hint = "`nestor backup --list`, then `nestor restore`."
+        return _check("memory", sound, found, hint) | {"details": result}
 
     async def _backup(self) -> dict[str, Any]:
         report = await self._rota.report()

@@ -3,7 +3,7 @@
 `run` sets Nestor up, asks it a first question and stays in chat; `test` sets up what the tests
 need and runs them all.
 
-    python packaging/bootstrap.py run | test | bench | lint | install | lock | clean
+    python packaging/bootstrap.py run | test | test-faults | bench | lint | install | lock | clean
 
 Standard library only, any Python from 3.11. `make run` and the others are thin wrappers. What is
 done is noted in .venv/.nestor-stamp.json, so a second run skips it and an interrupted one goes on.
@@ -118,6 +118,13 @@ class Commands:
         self._plain_install()
         with self._models() as environ:
             return self._call(self.python, "-m", "pytest", *arguments, env=environ)
+
+    def test_faults(self, arguments: Sequence[str]) -> int:
+        """The fault tests at full length: kills, power cuts, failing disks. Arguments go to pytest."""
+        self._system_packages()
+        self.setup.install(dev=True)
+        environ = {**self.machine.environ, "NESTOR_FAULTS": "full"}
+        return self._call(self.python, "-m", "pytest", "tests/faults", *arguments, env=environ)
 
     def bench(self, arguments: Sequence[str]) -> int:
         """Measure."""
@@ -262,8 +269,8 @@ def main(arguments: Sequence[str]) -> int:
     layout = Layout(ROOT, machine.windows)
     commands = Commands(layout, machine, Setup(layout, machine, Progress()))
     table: dict[str, Callable[[Sequence[str]], int]] = {
-        name: getattr(commands, name)
-        for name in ("run", "test", "bench", "lint", "install", "lock", "clean")
+        name: getattr(commands, name.replace("-", "_"))
+        for name in ("run", "test", "test-faults", "bench", "lint", "install", "lock", "clean")
     }
     if not arguments or arguments[0] not in table:
         print(__doc__ or "")

@@ -11,7 +11,8 @@ from typing import Any
 from sqlcipher3 import dbapi2 as sqlcipher
 from sqlite_utils import Database
 
-from assistant.errors import AssistantError, DiskFull, KeyWrong, StoreError, Untrusted
+from assistant.errors import AssistantError, Damaged, DiskFull, KeyWrong, StoreError, Untrusted
+from assistant.memory import damage
 from assistant.memory.keys import Key, sync_folder
 
 SQLITE_AT_LEAST = (3, 53, 0)
@@ -29,7 +30,6 @@ _WRITER: Mapping[str, str | int] = {
     "journal_size_limit": 64 << 20,
 }
 _EVERY = {
-    "cipher_log_level": "NONE",  # it would print what we say ourselves to the user's terminal
     "temp_store": "MEMORY",  # sorting must not spill plain text into a temporary file
     "busy_timeout": 5000,
     "trusted_schema": "OFF",
@@ -84,6 +84,7 @@ def _open(path: Path, key: Key, how: str, pragmas: Mapping[str, str | int]) -> D
             isolation_level=None,
         )
         try:
+            damage.listen(connection)
             connection.execute(f"PRAGMA key = \"x'{key.secret.hex()}'\"")
             for name, value in _EVERY.items():
                 connection.execute(f"PRAGMA {name} = {value}")
@@ -159,7 +160,7 @@ def explain(error: Exception) -> AssistantError:
     if "not a database" in said:
         return KeyWrong()
     if "malformed" in said:
-        return StoreError("The memory's database is damaged.")
+        return Damaged()
     if said == "untrusted":  # what the triggers of m009 say
         return Untrusted()
     if "disk is full" in said:

@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from sqlite_utils import Database
 
-from assistant.errors import StoreError
+from assistant.errors import Damaged, StoreError
+from assistant.memory import damage
 from assistant.memory.database import translated
 
 Answer = TypeVar("Answer")
@@ -34,14 +35,21 @@ class Readers:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self.read, work)
 
     def read(self, work: Callable[[Database], Answer]) -> Answer:
-        """As `run`, on the calling thread, which gets a connection of its own."""
+        """As `run`, on the calling thread, which gets a connection of its own.
+
+        Raises Damaged where anything that was read is not as it was written.
+        """
         db = self._db()
-        with translated():
-            db.execute("BEGIN")
-            try:
-                return work(db)
-            finally:
-                db.rollback()
+        try:
+            with damage.heard(), translated():
+                db.execute("BEGIN")
+                try:
+                    return work(db)
+                finally:
+                    db.rollback()
+        except Damaged:
+            self._drop(db)
+            raise
 
     def close(self) -> None:
         """Wait for what runs, close the connections. Blocks; call it off the event loop."""
@@ -49,6 +57,12 @@ class Readers:
         self._pool.shutdown()
         for db in self._open:
             db.close()
+
+    def _drop(self, db: Database) -> None:
+        """Its cache has zeros for pages that are damaged; a new connection reads them again."""
+        self._local.db = None
+        self._open.remove(db)
+        db.close()
 
     def _db(self) -> Database:
         db: Database | None = getattr(self._local, "db", None)

@@ -30,6 +30,7 @@ from assistant.memory.copies import Contents
 from assistant.memory.kept import Kept, backup_folder, find, free_name, stamp
 from assistant.memory.keys import Key, find_key, put_back, sync_folder
 from assistant.memory.migrations import REPLACED
+from assistant.memory.opened import Mark
 from assistant.memory.tombstones import Known, Tombstones, load, read_file
 from assistant.types import now
 
@@ -99,6 +100,7 @@ def restore(
         drop_caches()
         if typed and ours is theirs:
             put_back(paths, settings.key_store, typed)
+        Mark(paths.database).drop()
         kept = _set_aside(paths.database, ours, clock())
         draft.replace(paths.database)
         sync_folder(paths.data)

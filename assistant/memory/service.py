@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from sqlite_utils import Database
+
 from assistant.config import Paths, Settings
-from assistant.errors import StoreError
-from assistant.memory import database, migrations, pump
+from assistant.errors import Damaged, StoreError
+from assistant.memory import damage, database, migrations, pump
 from assistant.memory.backups import Backups
+from assistant.memory.check import check
 from assistant.memory.conversations import Conversations
 from assistant.memory.embedder import Embedder
 from assistant.memory.keys import Key, drop_drafts, find_key, make_key
+from assistant.memory.opened import Mark
 from assistant.memory.readers import Readers
 from assistant.memory.restore import undo_half
 from assistant.memory.store import Memories
@@ -23,6 +28,8 @@ from assistant.memory.traces import Traces
 from assistant.memory.vectors import Index
 from assistant.memory.writer import Writer
 from assistant.types import ChildStatus, now
+
+log = logging.getLogger(__name__)
 
 
 class MemoryService:
@@ -39,6 +46,7 @@ class MemoryService:
         writer: Writer,
         readers: Readers,
         filler: pump.Pump,
+        problem: str = "",
     ) -> None:
         self.memories = memories
         self.conversations = conversations
@@ -47,6 +55,8 @@ class MemoryService:
         """Of the database. Whoever keeps what is remembered elsewhere encrypts it with a child of it."""
         self.key_place = key.place
         """Where the database key lies, in words for `doctor`."""
+        self.problem = problem
+        """What was wrong when it was opened, in words for `status` and `doctor`; mostly empty."""
         self._embedder = embedder
         self._writer = writer
         self._readers = readers
@@ -97,7 +107,7 @@ async def open_memory(
     Raises KeyMissing, KeyWrong or StoreError, and then has changed nothing. Returns when memories
     can be stored and words find them; vectors join as they are loaded and made.
     """
-    key, writer, readers = await asyncio.to_thread(_open, paths, settings)
+    key, writer, readers, problem = await asyncio.to_thread(_open, paths, settings)
     embedder = Embedder(settings.embedder, idle_unload_s=settings.idle_unload_s, fault=fault)
     index = Index()
     backups = Backups(paths, settings, key, clock=clock)
@@ -129,10 +139,11 @@ async def open_memory(
         writer=writer,
         readers=readers,
         filler=filler,
+        problem=problem,
     )
 
 
-def _open(paths: Paths, settings: Settings) -> tuple[Key, Writer, Readers]:
+def _open(paths: Paths, settings: Settings) -> tuple[Key, Writer, Readers, str]:
     database.assert_library()
     paths.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = paths.database
@@ -142,17 +153,41 @@ def _open(paths: Paths, settings: Settings) -> tuple[Key, Writer, Readers]:
     else:
         key = make_key(paths, settings.key_store)
         _create(path, key)
+    mark = Mark(path)
+    missing = mark.log_is_missing()
     db = database.connect(path, key)
     try:
         database.assert_encrypted(path)
-        migrations.migrate(db, path)
+        with damage.heard():
+            if missing:
+                _assert_whole(db)
+            migrations.migrate(db, path)
         migrations.drop_backups(path, older_than_s=migrations.BACKUP_KEPT_S)
         drop_drafts(paths)
         Tombstones(paths.forgotten, key).catch_up(db)
-    except BaseException:
+        mark.set()
+    except BaseException as exc:
         db.close()
+        if isinstance(exc, OSError):
+            raise StoreError("The memory's folder cannot be written.") from exc
         raise
-    return key, Writer(db), Readers(lambda: database.connect(path, key, readonly=True))
+    writer = Writer(db)
+    writer.closed = mark.clear
+    readers = Readers(lambda: database.connect(path, key, readonly=True))
+    return key, writer, readers, _LOG_MISSING if missing else ""
+
+
+_LOG_MISSING = (
+    "The memory was not closed, and its log was missing at this start: "
+    "what was stored shortly before may be gone."
+)
+
+
+def _assert_whole(db: Database) -> None:
+    """Without its log a file may be half of one moment and half of another. Raises Damaged."""
+    log.error("the memory's log is missing")
+    if check(db, full=True)["problems"]:
+        raise Damaged("The memory's log is missing, and the database is not whole without it.")
 
 
 def _create(path: Path, key: Key) -> None:

@@ -15,7 +15,8 @@ import msgspec
 from sqlcipher3 import dbapi2 as sqlcipher
 from sqlite_utils import Database
 
-from assistant.errors import AssistantError, Internal, StoreError
+from assistant.errors import AssistantError, Damaged, Internal, StoreError
+from assistant.memory import damage
 from assistant.memory.database import explain
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,8 @@ class Writer:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self.rebuild: Callable[[Database], None] = lambda db: None
         """Makes what `after` keeps up to date again, from the database, when an `after` failed."""
+        self.closed: Callable[[], None] = lambda: None
+        """Called at the end whenever the log may be empty: before the connection closes, and after."""
         self._broken: AssistantError | None = None
         self._closing = False
         self._lock = threading.Lock()
@@ -118,10 +121,12 @@ class Writer:
             elif group:
                 self._commit(group)
         try:
-            _checkpoint(self._db)
-        except sqlcipher.Error:
+            if self._broken is None and _checkpoint(self._db):
+                self.closed()
+            self._db.close()
+            self.closed()
+        except (sqlcipher.Error, OSError):
             log.warning("the log could not be emptied at the end; the next start reads it")
-        self._db.close()
 
     def _next_group(self) -> list[_Job] | None:
         """The jobs that wait, in order; None at the end. A job that runs alone comes alone."""
@@ -163,14 +168,21 @@ class Writer:
 
     def _run_alone(self, job: _Job) -> None:
         try:
-            job.future.set_result(job.work(self._db))
+            with damage.heard():
+                answer = job.work(self._db)
+            job.future.set_result(answer)
+        except Damaged as exc:
+            self._stop_writing(exc)
+            job.future.set_exception(exc)
         except Exception as exc:  # noqa: BLE001 - every failure belongs to the job's caller
             job.future.set_exception(_ours(exc))
 
     def _commit(self, group: list[_Job]) -> None:
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            done = [job for job in group if self._attempt(job)]
+            # What was read wrongly must not be written back.
+            with damage.heard():
+                self._db.execute("BEGIN IMMEDIATE")
+                done = [job for job in group if self._attempt(job)]
             self._db.execute("COMMIT")
         except Exception as exc:  # noqa: BLE001 - nothing of the group is stored
             self._roll_back(exc)
@@ -221,14 +233,21 @@ class Writer:
         try:
             self._db.rollback()
         except sqlcipher.Error as exc:
-            error = exc
-        if "disk I/O" in str(error):
+            error = error if isinstance(error, Damaged) else exc
+        if isinstance(error, Damaged):
+            self._stop_writing(error)
+        elif "disk I/O" in str(error):
             # After a failed fsync nobody knows what is on the disk: stop promising.
             self._broken = StoreError(
                 "The disk failed while a memory was being stored; nothing more is stored.",
                 "Check the disk, then restart Nestor. Reading still works.",
             )
             log.error("disk error; the memory is read-only until the next start")
+
+    def _stop_writing(self, error: Damaged) -> None:
+        """A damaged page stands as zeros in the cache of this connection: it writes no more."""
+        self._broken = error
+        log.error("the database is damaged; the memory is read-only until the next start")
 
 
 def _checkpoint(db: Database) -> bool:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,37 +11,11 @@ from assistant.errors import DiskFull, StoreError
 from assistant.memory.writer import Writer
 from assistant.types import NewMemory
 
-ZYGOTE = Path(__file__).with_name("crash_zygote.py")
-
 
 def found_in(folder: Path, secret: str) -> list[Path]:
     forms = [secret.encode(code) for code in ("utf-8", "utf-16-le", "utf-16-be")]
     files = (p for p in folder.rglob("*") if p.is_file())
     return [p for p in files if any(form in p.read_bytes() for form in forms)]
-
-
-async def test_25_kills_lose_nothing(paths, memory, settled):
-    home = paths.data.parent
-    done = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, str(ZYGOTE), str(home), "25"],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
-    )
-    assert done.returncode == 0, done.stderr
-    sys.path.insert(0, str(ZYGOTE.parent))
-    try:
-        from crash_zygote import acknowledged, verify
-    finally:
-        sys.path.pop(0)
-    async with memory() as service:
-        await verify(service, str(home / "acks"))
-        there, _ = acknowledged(str(home / "acks"))
-        assert len(there) > 250
-        await settled(service)
-        assert (await service.memories.check(full=True))["problems"] == []
 
 
 async def test_the_folder_never_holds_a_plain_word(paths, memory, settled):
