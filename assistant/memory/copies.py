@@ -13,7 +13,7 @@ import msgspec
 from sqlcipher3 import dbapi2 as sqlcipher
 from sqlite_utils import Database
 
-from assistant.errors import BackupFailed, BackupInvalid, DiskFull, KeyWrong, StoreError
+from assistant.errors import BackupFailed, BackupInvalid, Damaged, DiskFull, KeyWrong, StoreError
 from assistant.memory import database, migrations
 from assistant.memory.keys import Key
 
@@ -137,7 +137,8 @@ def _opened(path: Path, key: Key) -> Iterator[Database]:
     except OSError as exc:
         raise BackupInvalid("This file cannot be read.") from exc
     except StoreError as exc:
-        if type(exc) is StoreError and isinstance(exc.__cause__, sqlcipher.Error):
+        from_library = isinstance(exc.__cause__, sqlcipher.Error)
+        if isinstance(exc, Damaged) or (type(exc) is StoreError and from_library):
             raise BackupInvalid("This file is damaged.") from exc
         raise
 

@@ -162,9 +162,10 @@ def _open(paths: Paths, settings: Settings) -> tuple[Key, Writer, Readers, str]:
             if missing:
                 _assert_whole(db)
             migrations.migrate(db, path)
+            with database.translated():
+                Tombstones(paths.forgotten, key).catch_up(db)
         migrations.drop_backups(path, older_than_s=migrations.BACKUP_KEPT_S)
         drop_drafts(paths)
-        Tombstones(paths.forgotten, key).catch_up(db)
         mark.set()
     except BaseException as exc:
         db.close()

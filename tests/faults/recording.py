@@ -30,10 +30,7 @@ async def _main(home: Path, rounds: int, seed: int) -> None:
 if __name__ == "__main__":
     inner_child.install()
     if len(sys.argv) > 4:
-        wanted = database._WRITER | {"synchronous": sys.argv[4]}
-        database._WRITER = wanted
-        database._set_up_writer = lambda connection: [
-            connection.execute(f"PRAGMA {name} = {value}") for name, value in wanted.items()
-        ]
+        database._WRITER = database._WRITER | {"synchronous": sys.argv[4]}
+        database._assert_writer = lambda connection: None
     asyncio.run(_main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))
     # Not closed at the end: the last cuts fall while the log is full.
