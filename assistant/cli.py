@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -21,6 +21,7 @@ from assistant.errors import (
     Unreachable,
 )
 from assistant.instance import find
+from assistant.types import Origin
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -323,6 +324,48 @@ def key_enter(as_json: bool) -> None:
     typed = safekeeping.typed_key()
     done = offline.enter_key(paths, settings, typed, stop=lambda: launch.stop(paths))
     return console.as_json(done) if as_json else safekeeping.key_entered(done)
+
+
+@example("nestor export life.export --password")
+@main.command()
+@click.argument("file", required=False, type=click.Path())
+@click.option(
+    "--password", is_flag=True, help="Encrypt it; asks, or reads a line of standard input."
+)
+@click.option("--no-vectors", is_flag=True, help="A third as large; vectors are made again later.")
+@json_option
+def export(file: str | None, password: bool, no_vectors: bool, as_json: bool) -> None:
+    """Write everything remembered into one file."""
+    from assistant.clients import transfer
+
+    with daemon() as client:
+        done = transfer.save(client, file, sealed=password, vectors=not no_vectors)
+    if as_json:
+        return console.as_json(done)
+    return console.line(f"Exported to {done['file']} ({done['bytes']:,} bytes).")
+
+
+@example("nestor import life.export --dry-run")
+@main.command("import")
+@click.argument("file", type=click.Path(exists=True))
+@click.option(
+    "--from",
+    "origin",
+    default="auto",
+    show_default=True,
+    type=click.Choice(get_args(Origin)),
+    help="What made it.",
+)
+@click.option("--password", is_flag=True, help="It is encrypted; asks, or reads standard input.")
+@click.option("--dry-run", is_flag=True, help="Check it and say what is new; change nothing.")
+@json_option
+def import_(file: str, origin: str, password: bool, dry_run: bool, as_json: bool) -> None:
+    """Read an export of Nestor's, or of another assistant's. Twice adds nothing."""
+    from assistant.clients import transfer
+
+    with daemon() as client:
+        done = transfer.load(client, file, sealed=password, origin=origin, dry_run=dry_run)
+    return console.as_json(done) if as_json else transfer.told(done)
 
 
 @main.group(cls=Group)

@@ -26,7 +26,9 @@ class Limits(msgspec.Struct, frozen=True):
     body_bytes: int = 1 << 20
     """A request body, import apart."""
     import_bytes: int = 64 << 20
-    """The body of an import."""
+    """The body of an import of memories."""
+    upload_bytes: int = 16 << 30
+    """A file that is sent to be imported."""
     header_bytes: int = 16 << 10
     """All request headers together."""
     json_depth: int = 64
@@ -45,6 +47,10 @@ class Limits(msgspec.Struct, frozen=True):
     """Results of one search."""
     import_batch_rows: int = 500
     """Memories in one transaction of an import."""
+    export_line_bytes: int = 64 << 20
+    """One line of an export."""
+    vector_dims: int = 8_192
+    """Numbers in a vector of an export."""
     completion_messages: int = 512
     """Messages in one chat completion."""
     tools: int = 128
@@ -177,6 +183,11 @@ class Paths(msgspec.Struct, frozen=True):
     def forgotten(self) -> Path:
         """What was forgotten, as keyed hashes: kept where losing the memory does not lose it."""
         return self.data / "forgotten"
+
+    @property
+    def incoming(self) -> Path:
+        """Files that were sent to be imported, while they are read."""
+        return self.data / "incoming"
 
     @property
     def lock(self) -> Path:

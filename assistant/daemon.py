@@ -130,6 +130,7 @@ class Daemon:
         services.memories = memory.memories
         services.conversations = memory.conversations
         services.backups = memory.backups
+        services.transfers = memory.transfers
         services.embedder = memory
         services.models = models
         services.system_prompt = SYSTEM

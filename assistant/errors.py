@@ -10,6 +10,10 @@
         UnsupportedMedia           the Content-Type is not one we read
         UnsupportedParameter       a known parameter with a value we cannot honour
           SchemaUnsupported          a JSON Schema that no grammar can be made of
+        ImportInvalid              the file to import cannot be read, or is damaged
+          ImportNewer                a newer Nestor wrote it
+          PasswordNeeded             it is sealed, and no password came with it
+            PasswordWrong              the password does not open it
         ContextOverflow            the prompt does not fit into the model's context
       Refused                    who asks may not
         Unauthorized               no token, or not one of ours
@@ -160,6 +164,38 @@ class SchemaUnsupported(UnsupportedParameter):
     code = "schema_unsupported"
     default = "The JSON Schema cannot be used."
     advice = "Leave that keyword out, or check it after the answer."
+
+
+class ImportInvalid(InvalidInput):
+    """The file to import is damaged, cut off or of no kind we read. The message says where."""
+
+    code = "import_invalid"
+    default = "The file cannot be imported."
+    advice = "Export it again, or choose another file. Nothing of it was stored."
+
+
+class ImportNewer(ImportInvalid):
+    """A newer Nestor wrote the file; what we do not know would be lost."""
+
+    code = "import_newer"
+    default = "A newer version of Nestor wrote this file."
+    advice = "Install the newest version. The file and the memory are unchanged."
+
+
+class PasswordNeeded(ImportInvalid):
+    """The file is sealed, and no password came with it."""
+
+    code = "password_needed"
+    default = "This file is protected by a password."
+    advice = "Give it: `nestor import FILE --password`."
+
+
+class PasswordWrong(PasswordNeeded):
+    """The password does not open the file, or its beginning is damaged."""
+
+    code = "password_wrong"
+    default = "The password does not open this file, or its beginning is damaged."
+    advice = "Try again with the password it was exported with."
 
 
 class ContextOverflow(InvalidInput):

@@ -17,6 +17,9 @@ TurnStatus = Literal["running", "done", "failed", "cancelled"]
 Priority = Literal["interactive", "ambient", "background"]
 Family = Literal["chatml", "llama3", "gemma", "mistral", "phi"]
 
+Origin = Literal["auto", "nestor"]
+"""What a file to import was made by; `auto` finds out."""
+
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 
 

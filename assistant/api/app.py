@@ -17,6 +17,7 @@ from assistant.api import (
     memories,
     models,
     openai,
+    transfer,
     turns,
     warm,
 )
@@ -40,6 +41,7 @@ ROUTERS = (
     warm.router,
     memories.router,
     backups.router,
+    transfer.router,
     models.router,
     openai.router,
 )

@@ -1,7 +1,7 @@
 """The outermost layer, pure ASGI: whatever the routes are, nothing reaches them unchecked.
 
 Order: one Host that is ours, no foreign Origin, a token (one path apart), a body that is small,
-of a type we read, and strict JSON.
+of a type we read, and strict JSON. A file to import passes in pieces, counted.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ OPEN = frozenset({("GET", "/health")})
 
 _ANSWERED = re.compile(r"/v1/chat/completions|/api/v1/conversations/[^/]+/turns")
 _IMPORT = "/api/v1/memories/import"
+_UPLOAD = "/api/v1/import"
+"""Its body may be a file of any size within the limit: it is never held in memory."""
+_FILES = frozenset({b"application/octet-stream", b"application/zip", b"application/gzip"})
 _LINES = frozenset({b"application/x-ndjson", b"application/jsonl", b"application/json-lines"})
 _LARGE_BYTES = 1 << 16
 """Above this, reading JSON takes long enough to keep other requests waiting."""
@@ -132,13 +135,15 @@ class _Response:
 
 async def _strict_body(scope: Scope, receive: Receive) -> Receive:
     headers = scope["headers"]
+    if scope["path"] == _UPLOAD and _kind(headers) in _FILES:
+        return _counted(receive, LIMITS.upload_bytes)
     importing = scope["path"] == _IMPORT
     limit = LIMITS.import_bytes if importing else LIMITS.body_bytes
     declared = next((v for n, v in headers if n == b"content-length"), b"")
     if declared.isdigit() and int(declared[:20]) > limit:
         raise BodyTooLarge(f"The body has more than {limit} bytes.")
     body = await _read(receive, limit)
-    kind = next((v for n, v in headers if n == b"content-type"), b"").split(b";")[0].strip().lower()
+    kind = _kind(headers)
     if body and kind == b"application/json":
         if len(body) > _LARGE_BYTES:
             await asyncio.to_thread(_check_json, body)
@@ -147,6 +152,24 @@ async def _strict_body(scope: Scope, receive: Receive) -> Receive:
     elif body and not (importing and kind in _LINES):
         raise UnsupportedMedia
     return _replay(body, receive)
+
+
+def _kind(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    return next((v for n, v in headers if n == b"content-type"), b"").split(b";")[0].strip().lower()
+
+
+def _counted(receive: Receive, limit: int) -> Receive:
+    size = 0
+
+    async def next_piece() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > limit:
+            raise BodyTooLarge(f"The body has more than {limit} bytes.")
+        return message
+
+    return next_piece
 
 
 async def _read(receive: Receive, limit: int) -> bytes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from assistant.core.completion import Completions
@@ -77,6 +78,15 @@ class Backups(Protocol):
     async def holders(self) -> Sequence[Backup]: ...
 
 
+class Transfers(Protocol):
+    """Export and import of everything remembered."""
+
+    def export(self, password: str, *, vectors: bool) -> AsyncGenerator[bytes, None]: ...
+    def load(
+        self, source: Path | AsyncIterator[bytes], password: str, *, origin: str, dry_run: bool
+    ) -> AsyncGenerator[dict[str, Any], None]: ...
+
+
 class Embedder(Protocol):
     """Vectors for `/v1/embeddings`."""
 
@@ -112,6 +122,7 @@ class Services:
     memories: Memories
     conversations: Conversations
     backups: Backups
+    transfers: Transfers
     embedder: Embedder
     models: Models
     status: Status

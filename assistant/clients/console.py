@@ -103,13 +103,18 @@ class _Speed(TransferSpeedColumn):
 
 
 def follow(events: Iterable[Event], title: str) -> dict[str, Any]:
-    """Show the steps of a download or a check as a bar; returns the last step."""
+    """Show the steps of a download, a check or an import as a bar; returns what came of it.
+
+    That is what `done` says, or, where it says nothing, the last step.
+    """
     last: dict[str, Any] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), _Speed())
     with Progress(*columns, console=err) as bar:
         task = None
         for event in events:
-            if event.event == "progress":
+            if event.event == "done" and event.data:
+                last = event.data
+            elif event.event == "progress":
                 last = event.data
                 task = bar.add_task(title) if task is None else task
                 bar.update(

@@ -93,6 +93,18 @@ class Client:
         except httpx.TransportError as exc:
             raise Unreachable("The connection to the daemon was lost.") from exc
 
+    def download(self, path: str, body: Any = None) -> Iterator[bytes]:
+        """POST, and yield the answer's bytes as they come."""
+        timeout = httpx.Timeout(STREAM_S, connect=CONNECT_S)
+        try:
+            with self._http.stream("POST", path, json=body, timeout=timeout) as response:
+                if response.is_error:
+                    response.read()
+                    raise _error(response)
+                yield from response.iter_bytes()
+        except httpx.TransportError as exc:
+            raise Unreachable("The connection to the daemon was lost.") from exc
+
     def _send(self, method: str, path: str, **rest: Any) -> Any:
         try:
             response = self._http.request(method, path, **rest)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -39,12 +40,21 @@ class Readers:
 
         Raises Damaged where anything that was read is not as it was written.
         """
+        with self.snapshot() as db:
+            return work(db)
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[Database]:
+        """One consistent state of the database, for the calling thread alone and until this ends.
+
+        While it lasts, the log is not emptied. Raises Damaged as `read`.
+        """
         db = self._db()
         try:
             with damage.heard(), translated():
                 db.execute("BEGIN")
                 try:
-                    return work(db)
+                    yield db
                 finally:
                     db.rollback()
         except Damaged:

@@ -25,6 +25,7 @@ from assistant.memory.restore import undo_half
 from assistant.memory.store import Memories
 from assistant.memory.tombstones import Tombstones
 from assistant.memory.traces import Traces
+from assistant.memory.transfer.transfers import Transfers
 from assistant.memory.vectors import Index
 from assistant.memory.writer import Writer
 from assistant.types import ChildStatus, now
@@ -42,6 +43,7 @@ class MemoryService:
         conversations: Conversations,
         embedder: Embedder,
         backups: Backups,
+        transfers: Transfers,
         key: Key,
         writer: Writer,
         readers: Readers,
@@ -51,6 +53,7 @@ class MemoryService:
         self.memories = memories
         self.conversations = conversations
         self.backups = backups
+        self.transfers = transfers
         self.key = key
         """Of the database. Whoever keeps what is remembered elsewhere encrypts it with a child of it."""
         self.key_place = key.place
@@ -93,6 +96,7 @@ class MemoryService:
     async def close(self) -> None:
         """Finish what was accepted and close the file, its log emptied."""
         await self.backups.close()
+        await self.transfers.close()
         await self._pump.close()
         await self._embedder.close()
         await asyncio.to_thread(self._readers.close)
@@ -123,6 +127,15 @@ async def open_memory(
         memories.on_pending = filler.poke
         memories.catch_up = filler.caught_up
         conversations = Conversations(writer, readers, traces, tombstones, clock=clock)
+        transfers = Transfers(
+            writer,
+            readers,
+            index,
+            lambda: embedder.model,
+            filler.poke,
+            paths.incoming,
+            clock=clock,
+        )
         await filler.start()
     except BaseException:
         await backups.close()
@@ -135,6 +148,7 @@ async def open_memory(
         conversations=conversations,
         embedder=embedder,
         backups=backups,
+        transfers=transfers,
         key=key,
         writer=writer,
         readers=readers,

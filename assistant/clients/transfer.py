@@ -1,0 +1,92 @@
+"""Export to a file and import from one, on the command line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from assistant.clients import console
+from assistant.clients.http import Client
+from assistant.errors import Conflict, DiskFull, InvalidInput
+
+PLAIN = (
+    "This file is not encrypted: whoever has it can read all you told Nestor. "
+    "Keep it safe, or export with --password."
+)
+
+
+def save(client: Client, name: str | None, *, sealed: bool, vectors: bool) -> dict[str, Any]:
+    """Export into a new file, readable by this user alone. Raises Conflict if there is one."""
+    path = Path(name or f"nestor-{datetime.now(UTC):%Y%m%d-%H%M%S}.export").absolute()
+    if path.exists():
+        raise Conflict("There is a file by that name.", "Choose another name, or remove it first.")
+    password = ask_password(again=True) if sealed else ""
+    pieces = client.download("/api/v1/export", {"password": password, "vectors": vectors})
+    size = _write(path, pieces)
+    if not sealed:
+        console.err.print(PLAIN)
+    return {"file": str(path), "bytes": size, "encrypted": sealed}
+
+
+def load(client: Client, name: str, *, sealed: bool, origin: str, dry_run: bool) -> dict[str, Any]:
+    """Import a file that lies on this machine; what became of it."""
+    body = {
+        "path": str(Path(name).absolute()),
+        "password": ask_password() if sealed else "",
+        "from": origin,
+        "dry_run": dry_run,
+    }
+    return console.follow(client.stream("/api/v1/import", body), Path(name).name)
+
+
+def told(done: dict[str, Any]) -> None:
+    """What became of an import, for people."""
+    would = "Would add" if done["dry_run"] else "Added"
+    console.line(f"{would}: {_counts(done['added']) or 'nothing'}.")
+    if done["same"]:
+        console.line(f"Here already: {_counts(done['same'])}.")
+    if done["different"]:
+        console.line(f"Here with other values, left as they are: {_counts(done['different'])}.")
+
+
+def ask_password(*, again: bool = False) -> str:
+    """A password from the keyboard, unseen; or the first line of what is piped in."""
+    if sys.stdin.isatty():
+        password = str(
+            click.prompt("Password", hide_input=True, confirmation_prompt=again, err=True)
+        )
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    if not password:
+        raise InvalidInput("The password is empty.", "Type one, or leave --password out.")
+    return password
+
+
+def _write(path: Path, pieces: Iterator[bytes]) -> int:
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            for piece in pieces:
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+            size = file.tell()
+        draft.rename(path)
+    except OSError as exc:
+        raise DiskFull(
+            "The file could not be written.", "Check the folder and its free space."
+        ) from exc
+    finally:
+        draft.unlink(missing_ok=True)
+    return size
+
+
+def _counts(rows: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {table}" for table, count in rows.items())

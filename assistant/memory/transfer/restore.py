@@ -1,0 +1,264 @@
+"""Rows of an export back into a database: checked first, then a batch a transaction.
+
+A row that is here already stays as it is, so the same file twice adds nothing, and an import that was
+killed is finished by another. A conversation and all that hangs on it come in one transaction, unless
+they are very large.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, get_args
+
+import msgspec
+import numpy as np
+from sqlcipher3 import dbapi2 as sqlcipher
+from sqlite_utils import Database
+
+from assistant.config import LIMITS
+from assistant.errors import ImportInvalid, ImportNewer, InvalidInput, Stopped
+from assistant.memory import rows, tables
+from assistant.memory.scan import Floats
+from assistant.memory.slots import Row as Indexed
+from assistant.memory.transfer import format as form
+from assistant.memory.transfer.layout import GROUP, Layout, Table
+from assistant.types import Kind, Trust
+
+UNIT_ROWS = 20_000
+"""Rows of one conversation in one transaction; more of them are cut."""
+
+
+_JSON = {"turns": ("receipt", "error", "recalled", "events")}
+
+
+class Outcome(msgspec.Struct):
+    """What became of some rows, by table."""
+
+    added: dict[str, int] = {}
+    same: dict[str, int] = {}
+    different: dict[str, int] = {}
+    """Rows that are here with other values: ours were left as they are."""
+
+    def count(self, what: dict[str, int], table: str) -> None:
+        """One more."""
+        what[table] = what.get(table, 0) + 1
+
+    def join(self, other: Outcome) -> None:
+        """Add another's counts."""
+        for name in self.__struct_fields__:
+            mine, more = getattr(self, name), getattr(other, name)
+            for table, count in more.items():
+                mine[table] = mine.get(table, 0) + count
+
+
+class Stored(msgspec.Struct):
+    """What a batch changed, for the index."""
+
+    outcome: Outcome
+    rows: list[Indexed]
+    vectors: list[tuple[int, bytes]]
+    """Of the model in use."""
+    pending: bool = False
+
+
+def check(reader: form.Reader, known: Layout) -> Iterator[int]:
+    """Read a whole file and count its rows. Raises ImportInvalid or ImportNewer; writes nothing."""
+    _check_header(reader.header, known)
+    by_name = {one.name: one for one in known}
+    for count, row in enumerate(reader, 1):
+        try:
+            _check_row(row, reader.header, by_name)
+        except ImportInvalid as exc:
+            raise ImportInvalid(f"Row {count:,} of the file: {exc.message}", exc.hint) from exc
+        yield count
+
+
+def _check_header(header: form.Header, known: Layout) -> None:
+    here = {one.name: set(one.columns) for one in known}
+    for name, shape in header.tables.items():
+        if name not in here or set(shape.columns) - here[name]:
+            raise ImportNewer("This file has fields that this version of Nestor does not know.")
+
+
+def _check_row(row: form.Row, header: form.Header, by_name: Mapping[str, Table]) -> None:
+    shape = header.tables.get(row.table)
+    if shape is None or set(row.row) != set(shape.columns):
+        raise ImportInvalid("It has not the fields that the header names.")
+    table, stored = by_name[row.table], form.values(row.row)
+    for name, kind in zip(table.columns, table.types, strict=True):
+        found = stored.get(name)
+        if found is None:
+            if name in table.required and name in stored:
+                raise ImportInvalid(f"Its {name} is empty.")
+        elif not isinstance(found, (int, float) if kind is float else kind):
+            raise ImportInvalid(f"Its {name} is of the wrong type.")
+    if row.table == "memories":
+        _check_memory(stored)
+        for one in row.vectors:
+            _check_vector(one)
+    for name in _JSON.get(row.table, ()):
+        _check_json(name, stored.get(name))
+
+
+def _check_memory(stored: Mapping[str, Any]) -> None:
+    try:
+        rows.one_of("kind", stored["kind"], get_args(Kind))
+        rows.one_of("trust", stored["trust"], get_args(Trust))
+        for name in ("created_at", "said_at", "valid_from", "valid_to"):
+            if (moment := stored[name]) is not None and rows.clean_time(moment) != moment:
+                raise InvalidInput(f"{name} is not a time as Nestor stores it.")
+        text, told = stored["text"], stored["content_hash"]
+    except KeyError as exc:
+        raise ImportInvalid("It has not all the fields of a memory.") from exc
+    except InvalidInput as exc:
+        raise ImportInvalid(exc.message) from exc
+    if rows.content_hash(text) != told:
+        raise ImportInvalid("Its text and its hash do not belong together.")
+
+
+def _check_vector(one: form.Vector) -> None:
+    if not 0 < one.dim <= LIMITS.vector_dims or len(one.vector) != 2 * one.dim:
+        raise ImportInvalid("Its vector has the wrong length.")
+    if not np.isfinite(np.frombuffer(one.vector, np.float16)).all():
+        raise ImportInvalid("Its vector is not of numbers.")
+
+
+def _check_json(name: str, text: str | None) -> None:
+    try:
+        if text is not None:
+            msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError) as exc:
+        raise ImportInvalid(f"Its {name} is not JSON.") from exc
+
+
+def batches(found: Iterable[form.Row], hanging: frozenset[str]) -> Iterator[list[form.Row]]:
+    """Rows that belong into one transaction, `hanging` the tables whose rows follow a conversation's."""
+    batch: list[form.Row] = []
+    for row in found:
+        whole = row.table not in hanging or len(batch) >= UNIT_ROWS
+        if len(batch) >= LIMITS.import_batch_rows and whole:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def store(
+    db: Database, batch: Sequence[form.Row], by_name: Mapping[str, Table], model: str
+) -> Stored:
+    """Insert what is not here yet; `model` is the embedding model in use. Raises ImportInvalid."""
+    done = Stored(Outcome({}, {}, {}), [], [])
+    for row in batch:
+        table, stored = by_name[row.table], form.values(row.row)
+        if row.table == "turns" and stored.get("status") == "running":
+            stored |= _INTERRUPTED
+        try:
+            if row.table == "memories":
+                _store_memory(db, table, stored, row.vectors, model, done)
+            else:
+                _count(db, table, stored, _insert(db, table, stored) is not None, done.outcome)
+        except sqlcipher.IntegrityError as exc:
+            raise ImportInvalid("A row of the file refers to one that is not in it.") from exc
+    return done
+
+
+def _store_memory(
+    db: Database,
+    table: Table,
+    stored: dict[str, Any],
+    vectors: Sequence[form.Vector],
+    model: str,
+    done: Stored,
+) -> None:
+    successor = stored.get("superseded_by")
+    # Until its successor is here too it is closed without one; `link` sets that at the end.
+    known = successor is None or tables.exists(db, successor)
+    seq = _insert(db, table, stored if known else stored | {"superseded_by": None})
+    _count(db, table, stored, seq is not None, done.outcome)
+    if seq is None:
+        return
+    for one in vectors:
+        db.execute(
+            "INSERT OR IGNORE INTO vectors (content_hash, model, dim, vector) VALUES (?, ?, ?, ?)",
+            [stored["content_hash"], one.model, one.dim, one.vector],
+        )
+    found = db.execute(
+        "SELECT vector FROM vectors WHERE content_hash = ? AND model = ?",
+        [stored["content_hash"], model],
+    ).fetchone()
+    if found:
+        db.execute("UPDATE memories SET embed_model = ? WHERE seq = ?", [model, seq])
+        done.vectors.append((seq, found[0]))
+    else:
+        done.pending = True
+    (indexed,) = tables.index_rows(db, [stored["id"]])
+    done.rows.append(msgspec.structs.replace(indexed, superseded_by=successor))
+
+
+def arrays(vectors: Sequence[tuple[int, bytes]]) -> tuple[list[int], Floats]:
+    """Rows' numbers, and their vectors as the index takes them."""
+    stacked = np.stack([np.frombuffer(blob, np.float16) for _, blob in vectors])
+    return [seq for seq, _ in vectors], stacked.astype(np.float32)
+
+
+def present(db: Database, batch: Sequence[form.Row], by_name: Mapping[str, Table]) -> Outcome:
+    """What `store` would do, without doing it."""
+    outcome = Outcome({}, {}, {})
+    for row in batch:
+        stored = form.values(row.row)
+        here = _here(db, by_name[row.table], stored)
+        _count(db, by_name[row.table], stored, here is None, outcome)
+    return outcome
+
+
+def link(db: Database, batch: Sequence[form.Row]) -> None:
+    """Name the successors of closed memories, now that all are here."""
+    db.conn.executemany(
+        "UPDATE memories SET superseded_by = ?1 WHERE id = ?2 AND superseded_by IS NULL "
+        "AND valid_to IS NOT NULL AND EXISTS (SELECT 1 FROM memories WHERE id = ?1)",
+        [(row.row["superseded_by"], row.row["id"]) for row in batch],
+    )
+
+
+def superseded(found: Iterable[form.Row]) -> Iterator[form.Row]:
+    """The memories of a file that have a successor."""
+    return (row for row in found if row.table == "memories" and row.row.get("superseded_by"))
+
+
+def hanging(known: Layout) -> frozenset[str]:
+    """The tables whose rows follow their conversation."""
+    return frozenset(one.name for one in known.group if one.name != GROUP)
+
+
+def _insert(db: Database, table: Table, stored: Mapping[str, Any]) -> int | None:
+    """The new row's number; None if there is one with its key."""
+    names = [name for name in table.columns if name in stored]
+    marks = ", ".join(table.placeholder(name) for name in names)
+    sql = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608
+    cursor = db.execute(sql, [stored[name] for name in names])
+    return int(cursor.lastrowid or 0) if cursor.rowcount == 1 else None
+
+
+def _count(
+    db: Database, table: Table, stored: Mapping[str, Any], added: bool, outcome: Outcome
+) -> None:
+    if added:
+        return outcome.count(outcome.added, table.name)
+    here = dict(zip(table.columns, _here(db, table, stored) or (), strict=False))
+    # An import that was killed before `link` left closed memories without their successor.
+    loose = {"superseded_by"} if here.get("valid_to") and not here.get("superseded_by") else set()
+    same = all(here.get(name) == told for name, told in stored.items() if name not in loose)
+    return outcome.count(outcome.same if same else outcome.different, table.name)
+
+
+def _here(db: Database, table: Table, stored: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    condition = " AND ".join(f"t.{name} IS {table.placeholder(name)}" for name in table.key)
+    sql = f"SELECT {table.selected} FROM {table.name} t WHERE {condition}"  # noqa: S608
+    found = db.execute(sql, [stored[name] for name in table.key]).fetchone()
+    return None if found is None else tuple(found)
+
+
+_STOPPED = Stopped("Nestor was exported while it answered.").body()
+_INTERRUPTED = {"status": "failed", "error": json.dumps(_STOPPED)}
