@@ -47,6 +47,16 @@ class Limits(msgspec.Struct, frozen=True):
     """Results of one search."""
     import_batch_rows: int = 500
     """Memories in one transaction of an import."""
+    import_record_bytes: int = 64 << 20
+    """One conversation, or one note, of a file to import."""
+    archive_files: int = 200_000
+    """Files in a zip or a folder to import."""
+    archive_bytes: int = 64 << 30
+    """All files of a zip to import, unpacked; nothing is unpacked to the disk but databases."""
+    archive_ratio: int = 200
+    """How much larger a file over a megabyte may become when it is unpacked."""
+    skips_told: int = 100
+    """Things left out of an import that its answer names one by one; the rest is counted."""
     export_line_bytes: int = 64 << 20
     """One line of an export."""
     vector_dims: int = 8_192

@@ -131,6 +131,7 @@ class Daemon:
         services.conversations = memory.conversations
         services.backups = memory.backups
         services.transfers = memory.transfers
+        memory.transfers.system = SYSTEM
         services.embedder = memory
         services.models = models
         services.system_prompt = SYSTEM

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
 import unicodedata
@@ -17,7 +18,10 @@ TurnStatus = Literal["running", "done", "failed", "cancelled"]
 Priority = Literal["interactive", "ambient", "background"]
 Family = Literal["chatml", "llama3", "gemma", "mistral", "phi"]
 
-Origin = Literal["auto", "nestor"]
+Origin = Literal[
+    "auto", "nestor", "chatgpt", "claude", "openwebui", "anythingllm", "khoj", "mem0", "letta",
+    "openclaw", "obsidian",
+]  # fmt: skip
 """What a file to import was made by; `auto` finds out."""
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -57,7 +61,16 @@ def quoted(text: str) -> str:
 
 def new_id(prefix: str) -> str:
     """A fresh id such as `m_01jb…`: 48 bits of time, 80 of chance, so ids sort by age (ULID)."""
-    number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
+    return _id(prefix, (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80))
+
+
+def stable_id(prefix: str, *parts: str) -> str:
+    """The same id for the same parts, always; of 128 bits of their SHA-256."""
+    joined = "\0".join(parts).encode()
+    return _id(prefix, int.from_bytes(hashlib.sha256(joined).digest()[:16], "big"))
+
+
+def _id(prefix: str, number: int) -> str:
     return prefix + "_" + "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
 
 

@@ -53,6 +53,10 @@ def told(done: dict[str, Any]) -> None:
         console.line(f"Here already: {_counts(done['same'])}.")
     if done["different"]:
         console.line(f"Here with other values, left as they are: {_counts(done['different'])}.")
+    for one in done.get("skipped", ()):
+        console.line(f"Left out: {one['what']} ({one['place']}): {one['why']}.")
+    if (more := done.get("skipped_count", 0) - len(done.get("skipped", ()))) > 0:
+        console.line(f"Left out: {more:,} more.")
 
 
 def ask_password(*, again: bool = False) -> str:

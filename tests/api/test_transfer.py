@@ -2,10 +2,13 @@
 
 import gzip
 import json
+import zipfile
+from pathlib import Path
 
 import pytest
 from running import RunningDaemon, events
 
+CHATGPT = Path(__file__).parents[1] / "data/imports/chatgpt/conversations.json"
 BYTES = {"content-type": "application/octet-stream"}
 
 
@@ -119,3 +122,23 @@ def test_the_commands(daemon, other, life, tmp_path):
     told = other.cli("import", str(plain)).stdout
     assert "Added: nothing." in told
     assert "2 memories" in told
+
+
+def test_another_assistants_file_comes_in_and_its_chat_goes_on(other, tmp_path):
+    path = tmp_path / "chatgpt.zip"
+    with zipfile.ZipFile(path, "w") as out:
+        out.write(CHATGPT, "conversations.json")
+    name, told = load(other, content=path.read_bytes(), headers={"content-type": "application/zip"})
+    assert name == "done"
+    assert told["from"] == "chatgpt"
+    rows = other.api.get("/api/v1/conversations").json()["items"]
+    chat = next(row for row in rows if row["title"] == "Tulips for Ana")
+    assert other.ask("And who is Ana?", chat["id"])[-1][1] == "done"
+    turns = other.api.get(f"/api/v1/conversations/{chat['id']}").json()["turns"]
+    assert [turn["text"] for turn in turns][1:] == ["Which colour?", "And who is Ana?"]
+    again = other.cli("import", str(CHATGPT), "--from", "chatgpt")
+    assert "Added: nothing." in again.stdout
+    assert (
+        "Left out: conversation (conversations.json, conversation 3): it has no messages."
+        in again.stdout
+    )

@@ -14,11 +14,13 @@ from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 
+from assistant.config import LIMITS
 from assistant.errors import Conflict, DiskFull, ImportInvalid, NotFound, StoreError
 from assistant.memory.readers import Readers
-from assistant.memory.transfer import export, restore
+from assistant.memory.transfer import archive, export, loader, origins, restore
 from assistant.memory.transfer import format as form
 from assistant.memory.transfer.layout import Layout, layout
+from assistant.memory.transfer.records import Chat, Record
 from assistant.memory.vectors import Index
 from assistant.memory.writer import Writer
 from assistant.types import new_id, now
@@ -54,6 +56,8 @@ class Transfers:
         # A generator that holds a read transaction must be taken further by the thread that began it.
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="memory-transfer")
         self._busy = False
+        self.system = ""
+        """What opens an imported conversation when it goes on here."""
 
     async def export(
         self, password: str = "", *, vectors: bool = True
@@ -83,27 +87,35 @@ class Transfers:
     ) -> AsyncGenerator[dict[str, Any], None]:
         """Import a file, or its bytes; yields how far it is, and last what became of its contents.
 
-        All of it is read and checked before anything is stored. Raises NotFound, ImportInvalid,
-        ImportNewer, PasswordNeeded or PasswordWrong, having stored nothing; Conflict.
+        A file of Nestor's own is read and checked whole before anything is stored; of another
+        program's, what was read before an error stays. Raises NotFound, ImportInvalid, ImportNewer,
+        PasswordNeeded, PasswordWrong or Conflict.
         """
         with self._alone():
-            async with self._here(source) as path:
-                steps = self._restore(path, password, dry_run)
+            async with self._here(source, origin) as path:
+                ours = origin == "nestor" or (
+                    origin == "auto" and await asyncio.to_thread(_is_ours, path)
+                )
+                steps = (
+                    self._restore(path, password, dry_run)
+                    if ours
+                    else self._take(path, origin, dry_run)
+                )
                 async with contextlib.aclosing(steps):
                     async for step in steps:
                         yield step
 
     @contextlib.asynccontextmanager
-    async def _here(self, source: Path | AsyncIterator[bytes]) -> AsyncIterator[Path]:
+    async def _here(self, source: Path | AsyncIterator[bytes], origin: str) -> AsyncIterator[Path]:
         if isinstance(source, Path):
             yield source
             return
-        path = self._incoming / new_id("in")
+        folder = self._incoming / new_id("in")
         try:
-            await _spool(source, path)
-            yield path
+            await _spool(source, folder / "file")
+            yield await asyncio.to_thread(_named, folder / "file", origin)
         finally:
-            await asyncio.to_thread(path.unlink, missing_ok=True)
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def _restore(
         self, path: Path, password: str, dry_run: bool
@@ -141,6 +153,58 @@ class Transfers:
             self._on_pending()
         return done.outcome
 
+    async def _take(
+        self, path: Path, origin: str, dry_run: bool
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """Import another program's file."""
+        total = loader.Loaded.nothing()
+        try:
+            async for step in self._take_each(path, origin, dry_run, total):
+                yield step
+        except ImportInvalid as exc:
+            if dry_run or not total.added:
+                raise
+            raise type(exc)(exc.message, _HALF) from exc
+
+    async def _take_each(
+        self, path: Path, origin: str, dry_run: bool, total: loader.Loaded
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        moment = self._clock()
+        come: loader.From | None = None
+        async for come, batch, step in self._each(lambda: self._records(path, origin, moment)):
+            if dry_run:
+                part = await self._readers.run(lambda db: loader.present(db, batch, come))  # noqa: B023
+            else:
+                part = await self._writer.run(
+                    lambda db: loader.load(db, batch, come, self._model()),  # noqa: B023
+                    self._learn,
+                )
+            if part.pending:
+                self._on_pending()
+            total.join(part)
+            yield step
+        yield {"from": come.origin if come else origin, "dry_run": dry_run} | _told(total)
+
+    def _records(
+        self, path: Path, origin: str, moment: str
+    ) -> Iterator[tuple[loader.From, list[Record], dict[str, Any]]]:
+        self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with archive.opened(path, self._incoming) as opened:
+            name, importer = origins.importer(opened, origin)
+            come = loader.From(name, importer.LABEL, opened.title, self.system, moment)
+            done = 0
+            yield come, [], _count_step(done)
+            for batch in _batched(importer.read(opened)):
+                done += len(batch)
+                yield come, batch, _count_step(done)
+
+    def _learn(self, done: loader.Loaded) -> None:
+        for row in done.changed:
+            self._index.change(row)
+        self._index.add(done.rows)
+        if done.vectors:
+            self._index.put_vectors(*restore.arrays(done.vectors))
+
     async def close(self) -> None:
         """Wait for the thread; whoever iterates has ended before."""
         await asyncio.to_thread(self._pool.shutdown)
@@ -173,6 +237,7 @@ class Transfers:
 
 
 _END = object()
+_HALF = "What stood before that is stored; once the file is whole, import it again for the rest."
 
 
 async def _spool(content: AsyncIterator[bytes], path: Path) -> None:
@@ -186,6 +251,58 @@ async def _spool(content: AsyncIterator[bytes], path: Path) -> None:
         if exc.errno == errno.ENOSPC:
             raise DiskFull("There is no room for the file to import.") from exc
         raise StoreError("The file to import cannot be kept for its reading.") from exc
+
+
+def _is_ours(path: Path) -> bool:
+    if path.is_dir():
+        return False
+    with opened(path) as file:
+        return form.is_ours(file.read(1024))
+
+
+def _named(path: Path, origin: str) -> Path:
+    """An uploaded file has no name; programs tell theirs by the ending."""
+    with path.open("rb") as file:
+        start = file.read(64)
+    # Any text can be a note: only where the user says so.
+    name = {"obsidian": "upload.md", "openclaw": "MEMORY.md"}.get(origin, "upload")
+    if start.startswith(archive.SQLITE):
+        name = "upload.db"
+    elif start.lstrip()[:1] in (b"{", b"["):
+        name = "conversations.json"
+    elif start.startswith(b"PK"):
+        name = "upload.zip"
+    return path.rename(path.with_name(name))
+
+
+def _batched(records: Iterator[Record]) -> Iterator[list[Record]]:
+    """As many as belong into one transaction: a long conversation counts as its messages."""
+    batch: list[Record] = []
+    size = 0
+    for record in records:
+        batch.append(record)
+        size += len(record.messages) if isinstance(record, Chat) else 1
+        if size >= LIMITS.import_batch_rows:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _told(total: loader.Loaded) -> dict[str, Any]:
+    """The outcome for clients: the first things that were left out, and how many there were."""
+    first = [msgspec.structs.asdict(one) for one in total.skipped]
+    return {
+        "added": total.added,
+        "same": total.same,
+        "different": total.different,
+        "skipped": first,
+        "skipped_count": total.left_out,
+    }
+
+
+def _count_step(done: int) -> dict[str, Any]:
+    return {"step": "store", "done_bytes": 0, "total_bytes": 0, "records": done}
 
 
 def _checked(path: Path, password: str, known: Layout) -> Iterator[dict[str, Any]]:
