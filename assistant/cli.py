@@ -358,13 +358,17 @@ def export(file: str | None, password: bool, no_vectors: bool, as_json: bool) ->
 )
 @click.option("--password", is_flag=True, help="It is encrypted; asks, or reads standard input.")
 @click.option("--dry-run", is_flag=True, help="Check it and say what is new; change nothing.")
+@click.option("--with-forgotten", is_flag=True, help="Bring back what was forgotten since, too.")
 @json_option
-def import_(file: str, origin: str, password: bool, dry_run: bool, as_json: bool) -> None:
+def import_(
+    file: str, origin: str, password: bool, dry_run: bool, with_forgotten: bool, as_json: bool
+) -> None:
     """Read an export of Nestor's, or of another assistant's. Twice adds nothing."""
     from assistant.clients import transfer
 
     with daemon() as client:
-        done = transfer.load(client, file, sealed=password, origin=origin, dry_run=dry_run)
+        how = {"from": origin, "dry_run": dry_run, "with_forgotten": with_forgotten}
+        done = transfer.load(client, file, sealed=password, how=how)
     return console.as_json(done) if as_json else transfer.told(done)
 
 

@@ -83,7 +83,13 @@ class Transfers(Protocol):
 
     def export(self, password: str, *, vectors: bool) -> AsyncGenerator[bytes, None]: ...
     def load(
-        self, source: Path | AsyncIterator[bytes], password: str, *, origin: str, dry_run: bool
+        self,
+        source: Path | AsyncIterator[bytes],
+        password: str,
+        *,
+        origin: str,
+        dry_run: bool,
+        with_forgotten: bool,
     ) -> AsyncGenerator[dict[str, Any], None]: ...
 
 

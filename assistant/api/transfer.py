@@ -43,6 +43,7 @@ class Import(BaseModel):
     password: _Password = ""
     origin: Origin = Field("auto", alias="from", description="What made it.")
     dry_run: bool = False
+    with_forgotten: bool = Field(False, description="Bring back what was forgotten since, too.")
 
 
 @router.post("/export")
@@ -63,6 +64,9 @@ async def import_file(
         Origin, Query(alias="from", description="Of an upload: what made it.")
     ] = "auto",
     dry_run: Annotated[bool, Query(description="Of an upload: change nothing.")] = False,
+    with_forgotten: Annotated[
+        bool, Query(description="Of an upload: bring back what was forgotten since, too.")
+    ] = False,
     password: Annotated[
         str, Header(alias="X-Nestor-Password", description="Of an upload; percent-encoded UTF-8.")
     ] = "",
@@ -74,11 +78,19 @@ async def import_file(
     if _type(request) in ("", "application/json"):
         asked = _asked(await request.body())
         steps = use.transfers.load(
-            Path(asked.path), asked.password, origin=asked.origin, dry_run=asked.dry_run
+            Path(asked.path),
+            asked.password,
+            origin=asked.origin,
+            dry_run=asked.dry_run,
+            with_forgotten=asked.with_forgotten,
         )
     else:
         steps = use.transfers.load(
-            request.stream(), unquote(password), origin=origin, dry_run=dry_run
+            request.stream(),
+            unquote(password),
+            origin=origin,
+            dry_run=dry_run,
+            with_forgotten=with_forgotten,
         )
     # The first step before the first byte: what is refused at once still is a status then.
     return event_stream(_events(await anext(steps), steps))

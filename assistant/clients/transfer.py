@@ -34,14 +34,10 @@ def save(client: Client, name: str | None, *, sealed: bool, vectors: bool) -> di
     return {"file": str(path), "bytes": size, "encrypted": sealed}
 
 
-def load(client: Client, name: str, *, sealed: bool, origin: str, dry_run: bool) -> dict[str, Any]:
-    """Import a file that lies on this machine; what became of it."""
-    body = {
-        "path": str(Path(name).absolute()),
-        "password": ask_password() if sealed else "",
-        "from": origin,
-        "dry_run": dry_run,
-    }
+def load(client: Client, name: str, *, sealed: bool, how: dict[str, Any]) -> dict[str, Any]:
+    """Import a file that lies on this machine; what became of it. `how` goes along as it is."""
+    password = ask_password() if sealed else ""
+    body = {"path": str(Path(name).absolute()), "password": password} | how
     return console.follow(client.stream("/api/v1/import", body), Path(name).name)
 
 
@@ -53,6 +49,9 @@ def told(done: dict[str, Any]) -> None:
         console.line(f"Here already: {_counts(done['same'])}.")
     if done["different"]:
         console.line(f"Here with other values, left as they are: {_counts(done['different'])}.")
+    if done.get("forgotten"):
+        console.line(f"Forgotten here, and left out: {_counts(done['forgotten'])}.")
+        console.line("  `nestor import --with-forgotten` brings it back.")
     for one in done.get("skipped", ()):
         console.line(f"Left out: {one['what']} ({one['place']}): {one['why']}.")
     if (more := done.get("skipped_count", 0) - len(done.get("skipped", ()))) > 0:

@@ -133,6 +133,7 @@ async def open_memory(
             index,
             lambda: embedder.model,
             filler.poke,
+            tombstones,
             paths.incoming,
             clock=clock,
         )

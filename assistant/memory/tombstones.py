@@ -69,12 +69,29 @@ class Tombstones:
         """Note that a conversation is deleted now; in the caller's transaction."""
         return self._mark(db, [(CONVERSATION, conversation_id)], moment)
 
-    def was_forgotten(self, db: Database, *, memory_id: str = "", text: str = "") -> bool:
-        """Whether a memory of this id, or one that said just this, was forgotten and not brought back."""
+    def was_forgotten(
+        self, db: Database, *, memory_id: str = "", text: str = "", conversation_id: str = ""
+    ) -> bool:
+        """Whether a memory of this id, one that said just this, or this conversation was forgotten.
+
+        Not if it was brought back since.
+        """
         asked = [(MEMORY, memory_id)] if memory_id else []
+        asked += [(CONVERSATION, conversation_id)] if conversation_id else []
         asked += [(TEXT, plain(text))] if text else []
         hashes = self._hashes(db)
         return any(_gone(_found(db, hashes, one)) for one in asked)
+
+    def bring_back(
+        self,
+        db: Database,
+        memories: Sequence[tuple[str, str]],
+        conversations: Sequence[str],
+        moment: str,
+    ) -> list[Tombstone]:
+        """Note that the user wants these again, memories as (id, text); in the caller's transaction."""
+        back = _of(memories) + [(CONVERSATION, one) for one in conversations]
+        return self._mark(db, back, moment, forgotten=False) if back else []
 
     def keep(self, fresh: Sequence[Tombstone]) -> None:
         """Append to the file, durably. What a failure leaves out, the next start adds."""

@@ -10,7 +10,7 @@ from sqlite_utils import Database
 from assistant import __version__
 from assistant.memory.transfer import format as form
 from assistant.memory.transfer.layout import (
-    DERIVED_SETTINGS,
+    OWN_SETTINGS,
     Layout,
     Table,
     layout,
@@ -96,4 +96,4 @@ def _count(db: Database, table: Table) -> int:
     return int(db.execute(sql).fetchone()[0])
 
 
-_SETTINGS = " AND ".join(f"t.name NOT LIKE '{prefix}%'" for prefix in DERIVED_SETTINGS)
+_SETTINGS = " AND ".join(f"t.name NOT LIKE '{prefix}%'" for prefix in OWN_SETTINGS)

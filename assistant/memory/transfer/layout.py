@@ -17,11 +17,12 @@ LEFT_OUT = {
     "vectors": "each memory's line carries its own",
     "tokens": "secrets open this machine, not the memory",
     "devices": "a device is paired with a machine",
+    "tombstones": "what was forgotten is nobody's to carry about, and its key stays here",
     "jobs": "work that belongs to this machine",
 }
 DERIVED_COLUMNS = {"memories": ("embed_model",)}
-DERIVED_SETTINGS = ("model of ", "prior of ")
-"""Names of settings that say what ran on this machine begin so."""
+OWN_SETTINGS = ("model of ", "prior of ", "tombstone_key:")
+"""Names of settings that belong to this machine, or to its key, begin so."""
 GROUP = "conversations"
 """Each of its rows is followed by all that hangs on it."""
 

@@ -17,7 +17,9 @@ from assistant.config import LIMITS
 from assistant.errors import EmptyText, InvalidInput
 from assistant.memory import rows, tables
 from assistant.memory.slots import Row
+from assistant.memory.tombstones import Tombstone
 from assistant.memory.transfer.fields import short
+from assistant.memory.transfer.forgotten import Forgotten
 from assistant.memory.transfer.records import Chat, Note, Record, Said, Skipped
 from assistant.types import NewMemory, stable_id
 
@@ -42,6 +44,8 @@ class Loaded(msgspec.Struct):
     added: dict[str, int] = {}
     same: dict[str, int] = {}
     different: dict[str, int] = {}
+    forgotten: dict[str, int] = {}
+    """What was forgotten here, and stays so."""
     skipped: list[Skipped] = []
     """The first of what was left out."""
     left_out: int = 0
@@ -49,11 +53,12 @@ class Loaded(msgspec.Struct):
     changed: list[Row] = []
     vectors: list[tuple[int, bytes]] = []
     pending: bool = False
+    stones: list[Tombstone] = []
 
     @classmethod
     def nothing(cls) -> Loaded:
         """Empty, and nobody else's."""
-        return cls({}, {}, {}, [], 0, [], [], [])
+        return cls({}, {}, {}, {}, [], 0, [], [], [])
 
     def skip(self, one: Skipped) -> None:
         """Something is left out."""
@@ -63,15 +68,43 @@ class Loaded(msgspec.Struct):
 
     def join(self, part: Loaded) -> None:
         """Add another batch's counts."""
-        for name in ("added", "same", "different"):
+        for name in ("added", "same", "different", "forgotten"):
             mine, more = getattr(self, name), getattr(part, name)
             for table, count in more.items():
                 mine[table] = mine.get(table, 0) + count
         self.left_out += part.left_out
         self.skipped += part.skipped[: LIMITS.skips_told - len(self.skipped)]
 
+    def told(self) -> dict[str, Any]:
+        """The outcome for clients: the first things that were left out, and how many there were."""
+        first = [msgspec.structs.asdict(one) for one in self.skipped]
+        return {
+            "added": self.added,
+            "same": self.same,
+            "different": self.different,
+            "forgotten": self.forgotten,
+            "skipped": first,
+            "skipped_count": self.left_out,
+        }
 
-def load(db: Database, batch: Sequence[Record], come: From, model: str) -> Loaded:
+
+def batches(records: Iterator[Record]) -> Iterator[list[Record]]:
+    """As many as belong into one transaction: a long conversation counts as its messages."""
+    batch: list[Record] = []
+    size = 0
+    for record in records:
+        batch.append(record)
+        size += len(record.messages) if isinstance(record, Chat) else 1
+        if size >= LIMITS.import_batch_rows:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def load(
+    db: Database, batch: Sequence[Record], come: From, model: str, forgotten: Forgotten
+) -> Loaded:
     """Store what is not here yet; `model` is the embedding model in use."""
     done = Loaded.nothing()
     source = stable_id("s", come.origin, come.title)
@@ -83,26 +116,49 @@ def load(db: Database, batch: Sequence[Record], come: From, model: str) -> Loade
     for record in batch:
         match record:
             case Chat():
-                _chat(db, record, come, done)
+                if _forgotten_chat(db, record, come, forgotten):
+                    _count(done.forgotten, "conversations")
+                else:
+                    _chat(db, record, come, done)
             case Note():
                 for part in _parts(record):
-                    _note(db, part, come, source, model, done)
+                    if _forgotten_note(db, part, come, forgotten):
+                        _count(done.forgotten, "memories")
+                    else:
+                        _note(db, part, come, source, model, done)
             case Skipped():
                 done.skip(record)
+    done.stones = forgotten.settle()
     return done
 
 
-def present(db: Database, batch: Sequence[Record], come: From) -> Loaded:
+def _forgotten_chat(db: Database, chat: Chat, come: From, forgotten: Forgotten) -> bool:
+    own = _chat_id(chat, come)
+    return not _exists(db, "conversations", own) and forgotten.conversation(own)
+
+
+def _forgotten_note(db: Database, note: Note, come: From, forgotten: Forgotten) -> bool:
+    own = stable_id("m", come.origin, note.id)
+    return not _exists(db, "memories", own) and forgotten.memory(own, note.text, by_text=True)
+
+
+def present(db: Database, batch: Sequence[Record], come: From, forgotten: Forgotten) -> Loaded:
     """What `load` would do, as far as ids tell, without doing it."""
     done = Loaded.nothing()
     for record in batch:
         match record:
             case Chat():
+                if _forgotten_chat(db, record, come, forgotten):
+                    _count(done.forgotten, "conversations")
+                    continue
                 _tell(done, "conversations", _exists(db, "conversations", _chat_id(record, come)))
                 for one in _turns(record, come):
                     _tell(done, "turns", _exists(db, "turns", one["id"]))
             case Note():
                 for part in _parts(record):
+                    if _forgotten_note(db, part, come, forgotten):
+                        _count(done.forgotten, "memories")
+                        continue
                     here = _exists(db, "memories", stable_id("m", come.origin, part.id))
                     _tell(done, "memories", here)
             case Skipped():
@@ -213,7 +269,7 @@ def _again(db: Database, own: str, note: Note, come: From, model: str, done: Loa
     if any(one.text == note.text for one in versions):
         return _tell(done, "memories", here=True)
     if len(versions) > 1:
-        done.different["memories"] = done.different.get("memories", 0) + 1
+        _count(done.different, "memories")
         return None
     _, changed, added, reused = tables.supersede(db, versions[0], note.text, {}, come.moment, model)
     done.changed += changed
@@ -246,7 +302,10 @@ def _parts(note: Note) -> Iterator[Note]:
 
 
 def _tell(done: Loaded, table: str, here: bool) -> None:
-    counts = done.same if here else done.added
+    _count(done.same if here else done.added, table)
+
+
+def _count(counts: dict[str, int], table: str) -> None:
     counts[table] = counts.get(table, 0) + 1
 
 

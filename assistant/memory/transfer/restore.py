@@ -21,7 +21,9 @@ from assistant.errors import ImportInvalid, ImportNewer, InvalidInput, Stopped
 from assistant.memory import rows, tables
 from assistant.memory.scan import Floats
 from assistant.memory.slots import Row as Indexed
+from assistant.memory.tombstones import Tombstone
 from assistant.memory.transfer import format as form
+from assistant.memory.transfer.forgotten import Forgotten
 from assistant.memory.transfer.layout import GROUP, Layout, Table
 from assistant.types import Kind, Trust
 
@@ -39,6 +41,13 @@ class Outcome(msgspec.Struct):
     same: dict[str, int] = {}
     different: dict[str, int] = {}
     """Rows that are here with other values: ours were left as they are."""
+    forgotten: dict[str, int] = {}
+    """Rows that were forgotten here, and stay so."""
+
+    @classmethod
+    def nothing(cls) -> Outcome:
+        """Empty, and nobody else's."""
+        return cls({}, {}, {}, {})
 
     def count(self, what: dict[str, int], table: str) -> None:
         """One more."""
@@ -60,6 +69,8 @@ class Stored(msgspec.Struct):
     vectors: list[tuple[int, bytes]]
     """Of the model in use."""
     pending: bool = False
+    stones: list[Tombstone] = []
+    """What was forgotten and came back."""
 
 
 def check(reader: form.Reader, known: Layout) -> Iterator[int]:
@@ -146,12 +157,22 @@ def batches(found: Iterable[form.Row], hanging: frozenset[str]) -> Iterator[list
 
 
 def store(
-    db: Database, batch: Sequence[form.Row], by_name: Mapping[str, Table], model: str
+    db: Database,
+    batch: Sequence[form.Row],
+    by_name: Mapping[str, Table],
+    model: str,
+    forgotten: Forgotten,
+    grouped: frozenset[str],
 ) -> Stored:
-    """Insert what is not here yet; `model` is the embedding model in use. Raises ImportInvalid."""
-    done = Stored(Outcome({}, {}, {}), [], [])
-    for row in batch:
-        table, stored = by_name[row.table], form.values(row.row)
+    """Insert what is not here yet. Raises ImportInvalid.
+
+    `model` is the embedding model in use, `grouped` the tables whose rows follow a conversation's.
+    """
+    done = Stored(Outcome.nothing(), [], [])
+    for row, table, stored, left_out in _looked_at(db, batch, by_name, forgotten, grouped):
+        if left_out:
+            done.outcome.count(done.outcome.forgotten, row.table)
+            continue
         if row.table == "turns" and stored.get("status") == "running":
             stored |= _INTERRUPTED
         try:
@@ -161,7 +182,47 @@ def store(
                 _count(db, table, stored, _insert(db, table, stored) is not None, done.outcome)
         except sqlcipher.IntegrityError as exc:
             raise ImportInvalid("A row of the file refers to one that is not in it.") from exc
+    done.stones = forgotten.settle()
     return done
+
+
+def _looked_at(
+    db: Database,
+    batch: Sequence[form.Row],
+    by_name: Mapping[str, Table],
+    forgotten: Forgotten,
+    grouped: frozenset[str],
+) -> Iterator[tuple[form.Row, Table, dict[str, Any], bool]]:
+    """Each row with its table, its values, and whether it is forgotten: with its conversation, too."""
+    gone = _hangs_on_nothing(db, batch[0], by_name, forgotten)
+    for row in batch:
+        table, stored = by_name[row.table], form.values(row.row)
+        if row.table == GROUP:
+            gone = _left_out(db, table, stored, forgotten)
+        own = row.table == "memories" and _left_out(db, table, stored, forgotten)
+        yield row, table, stored, own or (gone and row.table in grouped | {GROUP})
+
+
+def _left_out(db: Database, table: Table, stored: Mapping[str, Any], forgotten: Forgotten) -> bool:
+    if not forgotten.any or _here(db, table, stored) is not None:
+        return False
+    if table.name == GROUP:
+        return forgotten.conversation(stored["id"])
+    return forgotten.memory(stored["id"], stored["text"], by_text=False)
+
+
+def _hangs_on_nothing(
+    db: Database, first: form.Row, by_name: Mapping[str, Table], forgotten: Forgotten
+) -> bool:
+    """Whether a batch that begins within a conversation begins in one that was left out."""
+    if not forgotten.any or first.table == GROUP:
+        return False
+    for ref in by_name[first.table].references:
+        if ref.table in (GROUP, "turns") and (asked := first.row.get(ref.column)) is not None:
+            sql = f"SELECT 1 FROM {ref.table} WHERE id = ?"  # noqa: S608
+            if db.execute(sql, [asked]).fetchone() is None:
+                return True
+    return False
 
 
 def _store_memory(
@@ -203,13 +264,21 @@ def arrays(vectors: Sequence[tuple[int, bytes]]) -> tuple[list[int], Floats]:
     return [seq for seq, _ in vectors], stacked.astype(np.float32)
 
 
-def present(db: Database, batch: Sequence[form.Row], by_name: Mapping[str, Table]) -> Outcome:
+def present(
+    db: Database,
+    batch: Sequence[form.Row],
+    by_name: Mapping[str, Table],
+    forgotten: Forgotten,
+    grouped: frozenset[str],
+) -> Outcome:
     """What `store` would do, without doing it."""
-    outcome = Outcome({}, {}, {})
-    for row in batch:
-        stored = form.values(row.row)
-        here = _here(db, by_name[row.table], stored)
-        _count(db, by_name[row.table], stored, here is None, outcome)
+    outcome = Outcome.nothing()
+    for row, table, stored, left_out in _looked_at(db, batch, by_name, forgotten, grouped):
+        if left_out:
+            outcome.count(outcome.forgotten, row.table)
+        else:
+            here = _here(db, table, stored)
+            _count(db, table, stored, here is None, outcome)
     return outcome
 
 

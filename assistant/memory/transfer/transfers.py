@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import os
-import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 import msgspec
+from sqlite_utils import Database
 
-from assistant.config import LIMITS
-from assistant.errors import Conflict, DiskFull, ImportInvalid, NotFound, StoreError
+from assistant.errors import Conflict, ImportInvalid, NotFound
 from assistant.memory.readers import Readers
+from assistant.memory.tombstones import Tombstones
 from assistant.memory.transfer import archive, export, loader, origins, restore
 from assistant.memory.transfer import format as form
-from assistant.memory.transfer.layout import Layout, layout
-from assistant.memory.transfer.records import Chat, Record
+from assistant.memory.transfer.forgotten import Forgotten
+from assistant.memory.transfer.incoming import Incoming
+from assistant.memory.transfer.layout import Layout, Table, layout
+from assistant.memory.transfer.records import Record
 from assistant.memory.vectors import Index
 from assistant.memory.writer import Writer
-from assistant.types import new_id, now
+from assistant.types import now
 
 Value = TypeVar("Value")
 SAID_EVERY = 2_000
@@ -40,6 +40,7 @@ class Transfers:
         index: Index,
         model: Callable[[], str],
         on_pending: Callable[[], None],
+        tombstones: Tombstones,
         incoming: Path,
         *,
         clock: Callable[[], str] = now,
@@ -49,9 +50,8 @@ class Transfers:
         self._index = index
         self._model = model
         self._on_pending = on_pending
-        self._incoming = incoming
-        """A folder for files that are sent to be imported; whatever a crash left there is removed."""
-        shutil.rmtree(incoming, ignore_errors=True)
+        self._tombstones = tombstones
+        self._incoming = Incoming(incoming)
         self._clock = clock
         # A generator that holds a read transaction must be taken further by the thread that began it.
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="memory-transfer")
@@ -84,41 +84,31 @@ class Transfers:
         *,
         origin: str = "auto",
         dry_run: bool = False,
+        with_forgotten: bool = False,
     ) -> AsyncGenerator[dict[str, Any], None]:
         """Import a file, or its bytes; yields how far it is, and last what became of its contents.
 
         A file of Nestor's own is read and checked whole before anything is stored; of another
-        program's, what was read before an error stays. Raises NotFound, ImportInvalid, ImportNewer,
+        program's, what was read before an error stays. What was forgotten stays so, unless
+        `with_forgotten`. Raises NotFound, ImportInvalid, ImportNewer,
         PasswordNeeded, PasswordWrong or Conflict.
         """
         with self._alone():
-            async with self._here(source, origin) as path:
+            async with self._incoming.here(source, origin) as path:
                 ours = origin == "nestor" or (
                     origin == "auto" and await asyncio.to_thread(_is_ours, path)
                 )
                 steps = (
-                    self._restore(path, password, dry_run)
+                    self._restore(path, password, dry_run, with_forgotten)
                     if ours
-                    else self._take(path, origin, dry_run)
+                    else self._take(path, origin, dry_run, with_forgotten)
                 )
                 async with contextlib.aclosing(steps):
                     async for step in steps:
                         yield step
 
-    @contextlib.asynccontextmanager
-    async def _here(self, source: Path | AsyncIterator[bytes], origin: str) -> AsyncIterator[Path]:
-        if isinstance(source, Path):
-            yield source
-            return
-        folder = self._incoming / new_id("in")
-        try:
-            await _spool(source, folder / "file")
-            yield await asyncio.to_thread(_named, folder / "file", origin)
-        finally:
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-
     async def _restore(
-        self, path: Path, password: str, dry_run: bool
+        self, path: Path, password: str, dry_run: bool, back: bool
     ) -> AsyncGenerator[dict[str, Any], None]:
         known = await self._readers.run(layout)
         by_name = {one.name: one for one in known}
@@ -126,13 +116,16 @@ class Transfers:
         async for step in self._each(lambda: _checked(path, password, known)):
             sha256 = step.get("sha256", sha256)
             yield step
-        outcome = restore.Outcome({}, {}, {})
+        outcome = restore.Outcome.nothing()
         reads = _Read(path, password)
-        async for batch in self._each(lambda: reads.batches(restore.hanging(known))):
+        grouped = restore.hanging(known)
+        async for batch in self._each(lambda: reads.batches(grouped)):
             if dry_run:
-                part = await self._readers.run(lambda db: restore.present(db, batch, by_name))  # noqa: B023
+                part = await self._readers.run(
+                    lambda db: restore.present(db, batch, by_name, self._known(db, back), grouped)  # noqa: B023
+                )
             else:
-                part = await self._store(batch, by_name)
+                part = await self._store(batch, by_name, grouped, back)
             outcome.join(part)
             yield reads.step("compare" if dry_run else "store")
         if not dry_run:
@@ -140,26 +133,35 @@ class Transfers:
                 await self._writer.run(lambda db: restore.link(db, batch))  # noqa: B023
         yield {"sha256": sha256, "dry_run": dry_run} | msgspec.to_builtins(outcome)
 
-    async def _store(self, batch: list[form.Row], by_name: Mapping[str, Any]) -> restore.Outcome:
+    async def _store(
+        self,
+        batch: list[form.Row],
+        by_name: Mapping[str, Table],
+        grouped: frozenset[str],
+        back: bool,
+    ) -> restore.Outcome:
+        def work(db: Database) -> restore.Stored:
+            forgotten = self._known(db, back)
+            return restore.store(db, batch, by_name, self._model(), forgotten, grouped)
+
         def after(done: restore.Stored) -> None:
+            self._tombstones.keep(done.stones)
             self._index.add(done.rows)
             if done.vectors:
                 self._index.put_vectors(*restore.arrays(done.vectors))
 
-        done = await self._writer.run(
-            lambda db: restore.store(db, batch, by_name, self._model()), after
-        )
+        done = await self._writer.run(work, after)
         if done.pending:
             self._on_pending()
         return done.outcome
 
     async def _take(
-        self, path: Path, origin: str, dry_run: bool
+        self, path: Path, origin: str, dry_run: bool, back: bool
     ) -> AsyncGenerator[dict[str, Any], None]:
         """Import another program's file."""
         total = loader.Loaded.nothing()
         try:
-            async for step in self._take_each(path, origin, dry_run, total):
+            async for step in self._take_each(path, origin, dry_run, back, total):
                 yield step
         except ImportInvalid as exc:
             if dry_run or not total.added:
@@ -167,43 +169,52 @@ class Transfers:
             raise type(exc)(exc.message, _HALF) from exc
 
     async def _take_each(
-        self, path: Path, origin: str, dry_run: bool, total: loader.Loaded
+        self, path: Path, origin: str, dry_run: bool, back: bool, total: loader.Loaded
     ) -> AsyncGenerator[dict[str, Any], None]:
         moment = self._clock()
         come: loader.From | None = None
         async for come, batch, step in self._each(lambda: self._records(path, origin, moment)):
-            if dry_run:
-                part = await self._readers.run(lambda db: loader.present(db, batch, come))  # noqa: B023
-            else:
-                part = await self._writer.run(
-                    lambda db: loader.load(db, batch, come, self._model()),  # noqa: B023
-                    self._learn,
-                )
+            part = await self._take_batch(come, batch, dry_run, back)
             if part.pending:
                 self._on_pending()
             total.join(part)
             yield step
-        yield {"from": come.origin if come else origin, "dry_run": dry_run} | _told(total)
+        yield {"from": come.origin if come else origin, "dry_run": dry_run} | total.told()
+
+    async def _take_batch(
+        self, come: loader.From, batch: list[Record], dry_run: bool, back: bool
+    ) -> loader.Loaded:
+        if dry_run:
+            return await self._readers.run(
+                lambda db: loader.present(db, batch, come, self._known(db, back))
+            )
+        return await self._writer.run(
+            lambda db: loader.load(db, batch, come, self._model(), self._known(db, back)),
+            self._learn,
+        )
 
     def _records(
         self, path: Path, origin: str, moment: str
     ) -> Iterator[tuple[loader.From, list[Record], dict[str, Any]]]:
-        self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with archive.opened(path, self._incoming) as opened:
+        with archive.opened(path, self._incoming.make()) as opened:
             name, importer = origins.importer(opened, origin)
             come = loader.From(name, importer.LABEL, opened.title, self.system, moment)
             done = 0
             yield come, [], _count_step(done)
-            for batch in _batched(importer.read(opened)):
+            for batch in loader.batches(importer.read(opened)):
                 done += len(batch)
                 yield come, batch, _count_step(done)
 
     def _learn(self, done: loader.Loaded) -> None:
+        self._tombstones.keep(done.stones)
         for row in done.changed:
             self._index.change(row)
         self._index.add(done.rows)
         if done.vectors:
             self._index.put_vectors(*restore.arrays(done.vectors))
+
+    def _known(self, db: Database, back: bool) -> Forgotten:
+        return Forgotten(db, self._tombstones, self._clock(), back=back)
 
     async def close(self) -> None:
         """Wait for the thread; whoever iterates has ended before."""
@@ -240,65 +251,11 @@ _END = object()
 _HALF = "What stood before that is stored; once the file is whole, import it again for the rest."
 
 
-async def _spool(content: AsyncIterator[bytes], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            async for piece in content:
-                await asyncio.to_thread(file.write, piece)
-    except OSError as exc:
-        if exc.errno == errno.ENOSPC:
-            raise DiskFull("There is no room for the file to import.") from exc
-        raise StoreError("The file to import cannot be kept for its reading.") from exc
-
-
 def _is_ours(path: Path) -> bool:
     if path.is_dir():
         return False
     with opened(path) as file:
         return form.is_ours(file.read(1024))
-
-
-def _named(path: Path, origin: str) -> Path:
-    """An uploaded file has no name; programs tell theirs by the ending."""
-    with path.open("rb") as file:
-        start = file.read(64)
-    # Any text can be a note: only where the user says so.
-    name = {"obsidian": "upload.md", "openclaw": "MEMORY.md"}.get(origin, "upload")
-    if start.startswith(archive.SQLITE):
-        name = "upload.db"
-    elif start.lstrip()[:1] in (b"{", b"["):
-        name = "conversations.json"
-    elif start.startswith(b"PK"):
-        name = "upload.zip"
-    return path.rename(path.with_name(name))
-
-
-def _batched(records: Iterator[Record]) -> Iterator[list[Record]]:
-    """As many as belong into one transaction: a long conversation counts as its messages."""
-    batch: list[Record] = []
-    size = 0
-    for record in records:
-        batch.append(record)
-        size += len(record.messages) if isinstance(record, Chat) else 1
-        if size >= LIMITS.import_batch_rows:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
-def _told(total: loader.Loaded) -> dict[str, Any]:
-    """The outcome for clients: the first things that were left out, and how many there were."""
-    first = [msgspec.structs.asdict(one) for one in total.skipped]
-    return {
-        "added": total.added,
-        "same": total.same,
-        "different": total.different,
-        "skipped": first,
-        "skipped_count": total.left_out,
-    }
 
 
 def _count_step(done: int) -> dict[str, Any]:

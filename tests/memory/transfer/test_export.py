@@ -331,3 +331,32 @@ async def test_kills_in_the_middle_leave_whole_rows_and_the_next_import_ends_it(
         assert dump(two) == before
         assert (await two.memories.check(full=True))["problems"] == []
         assert not (await load(two, file))["added"]
+
+
+async def test_what_was_forgotten_stays_so_unless_it_is_asked_for(home, tmp_path):
+    async with home("a") as one:
+        await fill(one)
+        file = await save(one, tmp_path / "life")
+        whole = dump(one)
+        assert "tombstones" not in lines(file)[0]["tables"]
+        (gone,) = [m for m in (await one.memories.list())[0] if "hazelnuts" in m.text]
+        await one.memories.delete(gone.id)
+        chat = next(c for c in (await one.conversations.list())[0] if c.title == "About Ana")
+        await one.conversations.delete(chat.id)
+        assert not any(line.get("row", {}).get("name", "").startswith("tombstone")
+                       for line in lines(await save(one, tmp_path / "later")))  # fmt: skip
+        left = dump(one)
+        told = await load(one, file)
+        assert not told["added"]
+        assert told["forgotten"]["memories"] == 1
+        assert told["forgotten"]["conversations"] == 1
+        assert told["forgotten"]["turns"] == 2
+        assert dump(one) == left
+        back = await load(one, file, with_forgotten=True)
+        assert (back["added"]["memories"], back["added"]["conversations"]) == (1, 1)
+        now = dump(one)
+        for table in ("memories", "conversations", "turns", "recalls", "sources"):
+            assert sorted(map(str, now[table])) == sorted(map(str, whole[table]))
+        assert len(now["summaries"]) == 1  # of the same turn, which has another place now
+        assert not (await load(one, file))["forgotten"]  # it is wanted again
+        assert (await one.memories.check(full=True))["problems"] == []

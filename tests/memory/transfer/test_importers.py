@@ -383,7 +383,7 @@ async def test_databases_that_are_damaged_or_play_tricks(memory, given, tmp_path
         )
         with pytest.raises(ImportInvalid, match="no program"):
             await take(service, view)
-        assert list((service.transfers._incoming).glob("*")) == []
+        assert list(service.transfers._incoming.make().glob("*")) == []
 
 
 async def test_what_stands_only_in_a_databases_log_comes_in_and_the_original_is_untouched(
@@ -443,3 +443,21 @@ def test_every_origin_that_can_be_asked_for_is_there(tmp_path):
     for name, found in (records(p, tmp_path) for p in (DATA / "khoj", DATA / "claude")):
         assert name in origins.IMPORTERS
         assert all(isinstance(one, Chat | Note | Skipped) for one in found)
+
+
+async def test_what_was_forgotten_stays_so(memory, given):
+    path = given("chatgpt")
+    async with memory() as service:
+        await take(service, path)
+        listed, _ = await service.memories.list()
+        await service.memories.delete(next(m.id for m in listed if "Tilda" in m.text))
+        chat = next(
+            c for c in (await service.conversations.list())[0] if c.title == "Tulips for Ana"
+        )
+        await service.conversations.delete(chat.id)
+        told = await take(service, path)
+        assert not told["added"]
+        assert told["forgotten"] == {"conversations": 1, "memories": 1}
+        back = await take(service, path, with_forgotten=True)
+        assert back["added"] == {"conversations": 1, "turns": 2, "memories": 1}
+        assert not (await take(service, path))["forgotten"]
