@@ -56,7 +56,13 @@ async def export(use: Use, body: Export | None = None) -> Response:
     return StreamingResponse(_whole(first, pieces), media_type="application/octet-stream")
 
 
-@router.post("/import")
+_BODIES = {
+    "application/json": {"schema": Import.model_json_schema()},
+    "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+}
+
+
+@router.post("/import", openapi_extra={"requestBody": {"required": True, "content": _BODIES}})
 async def import_file(
     use: Use,
     request: Request,

@@ -1,4 +1,4 @@
-"""`python -m tests.bench [first_light] [engine [--only GROUP …]]`: run benchmarks, print their tables."""
+"""`python -m tests.bench [first_light] [transfer] [engine [--only GROUP …]]`: run and print tables."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from tests.bench import first_light
+from tests.bench import first_light, transfer
 from tests.bench.engine import GROUPS
 from tests.bench.progress import say
 from tests.bench.report import Report
 
-BENCHES = ("first_light", "engine")
+BENCHES = ("first_light", "transfer", "engine")
 OUT = Path(__file__).parent / "out"
 
 
@@ -48,6 +48,9 @@ def _measure(arguments: argparse.Namespace, folder: Path, report: Report) -> Non
     if "first_light" in names:
         say(f"first_light: {runs} runs")
         report.take("first_light", partial(first_light.measure, folder / "first_light", runs))
+    if "transfer" in names:
+        say(f"transfer: {runs} runs")
+        report.take("transfer", partial(transfer.measure, folder / "transfer", runs))
     for name, measure in GROUPS.items():
         if "engine" in names and name in (arguments.only or GROUPS):
             say(f"{name}: {runs} runs")

@@ -60,7 +60,7 @@ def _conversation(found: dict[str, Any], place: str) -> Iterator[Record]:
     own = text(found.get("conversation_id")) or text(found.get("id")) or place
     title = short(text(found.get("title")))
     began, ended = moment(found.get("create_time")), moment(found.get("update_time"))
-    yield from _kept_aside(nodes, own, place)
+    yield from _kept_aside(nodes, place)
     shown = text(found.get("current_node"))
     for number, (fork, path) in enumerate(tree.paths(nodes, shown, _parent, _role)):
         messages = tuple(said for key in path if (said := _said(key, nodes[key])))
@@ -113,10 +113,10 @@ def _part(part: Any) -> str:
     return f"[{kind.partition('_')[0]}]" if kind else ""
 
 
-def _kept_aside(nodes: dict[str, Any], own: str, place: str) -> Iterator[Record]:
+def _kept_aside(nodes: dict[str, Any], place: str) -> Iterator[Record]:
     """Memories and custom instructions; then what has no place in a conversation of words."""
     tools = pictures = 0
-    for key, node in nodes.items():
+    for node in nodes.values():
         message = mapping(node.get("message"))
         content = mapping(message.get("content"))
         at = moment(message.get("create_time"))
@@ -132,7 +132,7 @@ def _kept_aside(nodes: dict[str, Any], own: str, place: str) -> Iterator[Record]
         elif to == "bio":
             for fact in _words(content).splitlines():
                 if fact.strip():
-                    yield Note(f"bio:{key}:{fact.strip()}", fact.strip(), place, "model", at)
+                    yield Note(f"memory:{fact.strip()}", fact.strip(), place, "model", at)
         elif _role(node) == "tool" or to not in ("", "all"):
             tools += 1
         pictures += sum(isinstance(part, dict) for part in items(content.get("parts")))

@@ -15,7 +15,7 @@ from sqlite_utils import Database
 from assistant.errors import Conflict, ImportInvalid, NotFound
 from assistant.memory.readers import Readers
 from assistant.memory.tombstones import Tombstones
-from assistant.memory.transfer import archive, export, loader, origins, restore
+from assistant.memory.transfer import archive, export, loader, origins, readback
 from assistant.memory.transfer import format as form
 from assistant.memory.transfer.forgotten import Forgotten
 from assistant.memory.transfer.incoming import Incoming
@@ -116,13 +116,13 @@ class Transfers:
         async for step in self._each(lambda: _checked(path, password, known)):
             sha256 = step.get("sha256", sha256)
             yield step
-        outcome = restore.Outcome.nothing()
+        outcome = readback.Outcome.nothing()
         reads = _Read(path, password)
-        grouped = restore.hanging(known)
+        grouped = readback.hanging(known)
         async for batch in self._each(lambda: reads.batches(grouped)):
             if dry_run:
                 part = await self._readers.run(
-                    lambda db: restore.present(db, batch, by_name, self._known(db, back), grouped)  # noqa: B023
+                    lambda db: readback.present(db, batch, by_name, self._known(db, back), grouped)  # noqa: B023
                 )
             else:
                 part = await self._store(batch, by_name, grouped, back)
@@ -130,7 +130,7 @@ class Transfers:
             yield reads.step("compare" if dry_run else "store")
         if not dry_run:
             async for batch in self._each(lambda: reads.successions()):
-                await self._writer.run(lambda db: restore.link(db, batch))  # noqa: B023
+                await self._writer.run(lambda db: readback.link(db, batch))  # noqa: B023
         yield {"sha256": sha256, "dry_run": dry_run} | msgspec.to_builtins(outcome)
 
     async def _store(
@@ -139,16 +139,16 @@ class Transfers:
         by_name: Mapping[str, Table],
         grouped: frozenset[str],
         back: bool,
-    ) -> restore.Outcome:
-        def work(db: Database) -> restore.Stored:
+    ) -> readback.Outcome:
+        def work(db: Database) -> readback.Stored:
             forgotten = self._known(db, back)
-            return restore.store(db, batch, by_name, self._model(), forgotten, grouped)
+            return readback.store(db, batch, by_name, self._model(), forgotten, grouped)
 
-        def after(done: restore.Stored) -> None:
+        def after(done: readback.Stored) -> None:
             self._tombstones.keep(done.stones)
             self._index.add(done.rows)
             if done.vectors:
-                self._index.put_vectors(*restore.arrays(done.vectors))
+                self._index.put_vectors(*readback.arrays(done.vectors))
 
         done = await self._writer.run(work, after)
         if done.pending:
@@ -211,7 +211,7 @@ class Transfers:
             self._index.change(row)
         self._index.add(done.rows)
         if done.vectors:
-            self._index.put_vectors(*restore.arrays(done.vectors))
+            self._index.put_vectors(*readback.arrays(done.vectors))
 
     def _known(self, db: Database, back: bool) -> Forgotten:
         return Forgotten(db, self._tombstones, self._clock(), back=back)
@@ -266,7 +266,7 @@ def _checked(path: Path, password: str, known: Layout) -> Iterator[dict[str, Any
     with opened(path) as file:
         size = path.stat().st_size
         reader = form.Reader(file, password)
-        for count in restore.check(reader, known):
+        for count in readback.check(reader, known):
             if not count % SAID_EVERY:
                 yield _step("check", file, size)
         yield _step("check", file, size) | {"sha256": reader.sha256}
@@ -282,11 +282,11 @@ class _Read:
 
     def batches(self, hanging: frozenset[str]) -> Iterator[list[form.Row]]:
         with self._reader() as reader:
-            yield from restore.batches(reader, hanging)
+            yield from readback.batches(reader, hanging)
 
     def successions(self) -> Iterator[list[form.Row]]:
         with self._reader() as reader:
-            yield from restore.batches(restore.superseded(reader), frozenset())
+            yield from readback.batches(readback.superseded(reader), frozenset())
 
     def step(self, name: str) -> dict[str, Any]:
         return _step(name, self._file, self._size)

@@ -31,6 +31,8 @@ UNIT_ROWS = 20_000
 """Rows of one conversation in one transaction; more of them are cut."""
 
 
+_FACTS = {"fact", "preference", "event", "task"}
+"""Kinds that only the user's own words may have."""
 _JSON = {"turns": ("receipt", "error", "recalled", "events")}
 
 
@@ -116,6 +118,8 @@ def _check_memory(stored: Mapping[str, Any]) -> None:
     try:
         rows.one_of("kind", stored["kind"], get_args(Kind))
         rows.one_of("trust", stored["trust"], get_args(Trust))
+        if stored["kind"] in _FACTS and stored["trust"] != "user":
+            raise InvalidInput("It takes somebody else's words for a fact.")
         for name in ("created_at", "said_at", "valid_from", "valid_to"):
             if (moment := stored[name]) is not None and rows.clean_time(moment) != moment:
                 raise InvalidInput(f"{name} is not a time as Nestor stores it.")
@@ -181,7 +185,7 @@ def store(
             else:
                 _count(db, table, stored, _insert(db, table, stored) is not None, done.outcome)
         except sqlcipher.IntegrityError as exc:
-            raise ImportInvalid("A row of the file refers to one that is not in it.") from exc
+            raise ImportInvalid(_AGAINST_RULES) from exc
     done.stones = forgotten.settle()
     return done
 
@@ -329,5 +333,6 @@ def _here(db: Database, table: Table, stored: Mapping[str, Any]) -> tuple[Any, .
     return None if found is None else tuple(found)
 
 
+_AGAINST_RULES = "A row of the file names one that is not in it, or says of somebody else's words that they are yours."
 _STOPPED = Stopped("Nestor was exported while it answered.").body()
 _INTERRUPTED = {"status": "failed", "error": json.dumps(_STOPPED)}
