@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 import time
 import unicodedata
@@ -48,15 +49,20 @@ _BRACKETS = {
 """Square ones and those that look like them; a note of ours stands between square brackets."""
 
 
+_TAG = re.compile(r"<(?=[|/!]?\s*[\w|])")
+"""Where a tag begins: some vocabularies read `<tool_call>` as a token of its own wherever it stands."""
+
+
 def quoted(text: str) -> str:
     """Other people's text as it may stand inside one line of ours that brackets enclose.
 
-    No line ends, no brackets, and nothing that is not seen (controls, zero-width and bidi marks,
-    tags): it can neither end the line nor say to a model what it hides from the user.
+    No line ends, no brackets, no tags, and nothing that is not seen (controls, zero-width and bidi
+    marks): it can neither end the line, nor be taken for a mark of the model's, nor say to a model
+    what it hides from the user.
     """
     spaced = " ".join(text.split())
     seen = "".join(c for c in spaced if c == " " or unicodedata.category(c)[0] != "C")
-    return " ".join(seen.translate(_BRACKETS).split())
+    return " ".join(_TAG.sub("\u2039", seen.translate(_BRACKETS)).split())
 
 
 def new_id(prefix: str) -> str:

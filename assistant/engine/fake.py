@@ -41,6 +41,8 @@ class Script(msgspec.Struct, frozen=True):
 
     replies: tuple[str, ...] = ()
     word_pause_s: float = 0.0
+    obedient: bool = False
+    """Instead of `replies`: carry out every instruction that stands in the prompt (obedient.py)."""
 
 
 class FakeEngine:
@@ -71,6 +73,10 @@ class FakeEngine:
             told = msgspec.json.decode(Path(script).read_bytes(), type=Script)
         except (OSError, msgspec.DecodeError) as exc:
             raise ConfigInvalid("The fake model's script cannot be read.") from exc
+        if told.obedient:
+            from assistant.engine.obedient import ObedientEngine
+
+            cls = ObedientEngine
         return cls(*told.replies, word_pause_s=told.word_pause_s)
 
     def reserve(self, priority: Priority = "interactive", device: str = "") -> Place:
