@@ -9,7 +9,7 @@ from typing import Any, get_args
 import click
 
 from assistant import __version__
-from assistant.clients import console, safekeeping
+from assistant.clients import console, forgetting, safekeeping
 from assistant.clients.commands import EXIT_FAILED, Group, daemon, example, json_option
 from assistant.config import Paths, Settings, load_paths, load_settings, owner_token
 from assistant.errors import (
@@ -218,24 +218,36 @@ def recall(query: tuple[str, ...], k: int, as_json: bool) -> None:
 @main.command()
 @click.argument("query", nargs=-1)
 @click.option("--id", "ids", multiple=True, help="Forget this memory; may be repeated.")
+@click.option("--source", help="All from this source: its id, or a memory's source, exactly.")
+@click.option("--after", help="All that was said from then on (ISO 8601), turns of chats too.")
+@click.option("--before", help="All that was said before then.")
+@click.option("--everything", is_flag=True, help="All memories and conversations.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @json_option
-def forget(query: tuple[str, ...], ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
-    """Forget memories for good, by id or by what they say."""
-    if bool(query) == bool(ids):
-        raise InvalidInput("Say what to forget.", "Give either words or --id.")
+def forget(query: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool, **which: Any) -> None:
+    """Forget for good, say what went, and search all files for what may be left of it."""
+    body = {name: value for name, value in which.items() if value}
+    body |= {"query": " ".join(query)} if query else {}
+    if len({"range" if name in ("after", "before") else name for name in body}) != 1:
+        raise InvalidInput(
+            "Say what to forget.",
+            "Give either words, --id, --source, --after and --before, or --everything.",
+        )
     with daemon() as client:
-        if query and not yes:
-            ids = _choose(client, " ".join(query))
-            query = ()
-        body = {"query": " ".join(query)} if query else {"ids": list(ids)}
+        if query and not yes and not dry_run:
+            body = {"ids": _choose(client, str(body["query"]))}
+        elif not {"query", "ids"} & set(body) or dry_run:
+            told = client.post("/api/v1/forget", body | {"dry_run": True})
+            if dry_run:
+                return console.as_json(told) if as_json else forgetting.would_go(told)
+            if not yes:
+                forgetting.would_go(told)
+                click.confirm("Forget all of this?", abort=True, err=True)
+            body |= {"confirm": told["confirm"]} if "confirm" in told else {}
         nothing: dict[str, Any] = {"forgotten": [], "backups": []}
-        done = client.post("/api/v1/forget", body) if query or ids else nothing
-    if as_json:
-        return console.as_json(done)
-    gone = len(done["forgotten"])
-    console.line(f"Forgot {gone} memor{'y' if gone == 1 else 'ies'}.")
-    return safekeeping.still_held(done["backups"])
+        told = nothing if body == {"ids": []} else client.post("/api/v1/forget", body)
+    return console.as_json(told) if as_json else forgetting.went(told)
 
 
 @example("nestor backup")
@@ -495,10 +507,9 @@ def _answer(conversation: str, events: list[Any]) -> dict[str, Any]:
     }
 
 
-def _choose(client: Any, query: str) -> tuple[str, ...]:
+def _choose(client: Any, query: str) -> list[str]:
     found = client.post("/api/v1/memories/search", {"query": query, "k": 5})["items"]
-    chosen = [row["id"] for row in found if click.confirm(f"Forget: {row['text']}", err=True)]
-    return tuple(chosen)
+    return [row["id"] for row in found if click.confirm(f"Forget: {row['text']}", err=True)]
 
 
 def _mb(size: int) -> str:

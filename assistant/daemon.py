@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Collection
 from logging.handlers import RotatingFileHandler
 from typing import Any
 
@@ -128,6 +129,8 @@ class Daemon:
         self._assemble(engine, memory)
         services.completions = Completions(engine, memory.memories)
         services.memories = memory.memories
+        services.forgetter = memory.forgetter
+        memory.forgetter.sealed = self._states_holding(memory.key.secret)
         services.conversations = memory.conversations
         services.backups = memory.backups
         services.transfers = memory.transfers
@@ -155,6 +158,19 @@ class Daemon:
         self._work.push_async_callback(rota.close)
         rota.start()
         return rota
+
+    def _states_holding(self, secret: bytes) -> Any:
+        """Tells which states of chats hold what has one of these ids; asked after they were dropped."""
+        from assistant.engine.state_files import StateFiles
+        from assistant.engine.states import state_key
+
+        files = StateFiles(self._paths.chats, state_key(secret))
+
+        async def holding(ids: Collection[str]) -> list[str]:
+            names = await asyncio.to_thread(files.holding, ids)
+            return [f"cache/chats/{name}" for name in names]
+
+        return holding
 
     def _assemble(self, engine: Any, memory: Any) -> None:
         """What core does, each part built once."""

@@ -73,8 +73,26 @@ def test_remember_recall_forget(home):
     assert "Nothing comes to mind." in run(home, "recall", "Where is my bank?").stdout
     again = json.loads(run(home, "remember", "--json", "My shoe size is 43").stdout)
     gone = json.loads(run(home, "forget", "--json", "--id", again["id"]).stdout)
-    assert gone == {"forgotten": [again["id"]], "backups": []}
+    assert gone["forgotten"] == [again["id"]]
+    assert gone["backups"] == gone["proof"]["places"] == []
+    assert gone["counts"]["memories"] == 1
     assert "no memory" in run(home, "forget", "--id", again["id"], code=1).stderr
+
+
+def test_forget_everything_asks_and_proves(home):
+    run(home, "remember", "My canary is called Quetzalcoatl")
+    told = run(home, "forget", "--everything", "--dry-run").stdout
+    assert "Would go: " in told
+    assert "memories" in told
+    kept = run(home, "forget", "--everything", input="n\n", code=1)
+    assert "Forget all of this?" in kept.stderr
+    assert "Quetzalcoatl" in run(home, "recall", "canary").stdout
+    gone = run(home, "forget", "--everything", input="y\n").stdout
+    assert "Copies left: 0 (" in gone
+    assert "Nothing comes to mind." in run(home, "recall", "canary").stdout
+    assert "Forgot 0 memories." in run(home, "forget", "--source", "cli", "-y").stdout
+    for wrong in (["--source", "x", "--id", "y"], ["tea", "--everything"], []):
+        assert "Say what to forget" in run(home, "forget", *wrong, code=1).stderr
 
 
 def test_chat_reads_lines_and_ends_with_the_input(home):

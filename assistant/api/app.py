@@ -13,6 +13,7 @@ from assistant.api import (
     backups,
     conversations,
     faults,
+    forgetting,
     health,
     memories,
     models,
@@ -42,6 +43,7 @@ ROUTERS = (
     memories.router,
     backups.router,
     transfer.router,
+    forgetting.router,
     models.router,
     openai.router,
 )

@@ -1,4 +1,4 @@
-"""Memories: create, list, read, correct, delete, search, import, forget."""
+"""Memories: create, list, read, correct, delete, search, import."""
 
 from __future__ import annotations
 
@@ -66,15 +66,6 @@ class Search(BaseModel):
     k: int = Field(10, ge=1, le=LIMITS.search_rows)
     kinds: list[Kind] | None = Field(None, max_length=16)
     as_of: str | None = Field(None, max_length=64, description="What held at this time.")
-
-
-class Forget(BaseModel):
-    """Which memories to forget: by id, or everything that clearly matches a query."""
-
-    ids: list[Annotated[str, Field(max_length=LIMITS.name_chars)]] | None = Field(
-        None, min_length=1, max_length=LIMITS.page_rows
-    )
-    query: str | None = Field(None, max_length=LIMITS.query_chars)
 
 
 _Import = TypeAdapter(list[MemoryIn])
@@ -156,23 +147,6 @@ async def delete(use: Use, memory_id: str) -> Response:
 async def history(use: Use, memory_id: str) -> Response:
     """Every version of a memory, oldest first."""
     return page(await use.memories.history(memory_id))
-
-
-@router.post("/forget")
-async def forget(use: Use, body: Forget) -> Response:
-    """Delete memories by id or by what they say; answers the ids that are gone, and the backups with them.
-
-    An id that is not there is an error, and then nothing is deleted.
-    """
-    if (body.ids is None) == (body.query is None):
-        raise InvalidInput("Say what to forget.", "Send either `ids` or `query`.")
-    if body.query is not None:
-        check_text(body.query, LIMITS.query_chars)
-    for memory_id in body.ids or ():
-        await use.memories.get(memory_id)
-    gone = await use.memories.forget(ids=body.ids, query=body.query)
-    use.turns.forget(gone)
-    return await deleted(use, {"forgotten": gone}, bool(gone))
 
 
 def _parse(body: bytes, content_type: str) -> list[NewMemory]:

@@ -16,6 +16,8 @@ from assistant.errors import AssistantError
 from assistant.types import (
     Backup,
     Conversation,
+    Forget,
+    Forgotten,
     Kind,
     Memory,
     MemoryCount,
@@ -45,11 +47,15 @@ class Memories(Recall, Protocol):
     ) -> Memory: ...
     async def history(self, memory_id: str) -> Sequence[Memory]: ...
     async def delete(self, memory_id: str) -> int: ...
-    async def forget(
-        self, *, ids: Sequence[str] | None = None, query: str | None = None
-    ) -> Sequence[str]: ...
     async def count(self) -> MemoryCount: ...
     async def check(self) -> dict[str, Any]: ...
+
+
+class Forgetter(Protocol):
+    """Forgets, and proves it."""
+
+    async def dry_run(self, which: Forget) -> Forgotten: ...
+    async def forget(self, which: Forget, *, prove: bool = True) -> Forgotten: ...
 
 
 class Conversations(Protocol):
@@ -126,6 +132,7 @@ class Services:
     forgetting: Forgetting
     completions: Completions
     memories: Memories
+    forgetter: Forgetter
     conversations: Conversations
     backups: Backups
     transfers: Transfers

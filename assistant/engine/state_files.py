@@ -64,6 +64,13 @@ class StateFiles:
         """Of every finished state."""
         return {path.name.removesuffix(_DONE) for path in self._listed(_DONE)}
 
+    def holding(self, ids: Collection[str]) -> list[str]:
+        """File names of states, drafts too, with one of these ids in them: after forgetting, none."""
+        listed = [(path, True) for path in self._listed(_DONE)]
+        listed += [(path, False) for path, _ in self._drafts()]
+        found = ((path.name, self._look(path, whole=whole)) for path, whole in listed)
+        return sorted(name for name, saved in found if saved is not None and saved.has(ids))
+
     def look(self, name: str) -> Saved | None:
         """What a state is of. None if it is gone; one that cannot be read is deleted."""
         saved = self._look(self._path(name), whole=True)

@@ -14,7 +14,7 @@ from sqlcipher3 import dbapi2 as sqlcipher
 from sqlite_utils import Database
 
 from assistant.errors import BackupFailed, BackupInvalid, Damaged, DiskFull, KeyWrong, StoreError
-from assistant.memory import database, migrations
+from assistant.memory import damage, database, migrations
 from assistant.memory.keys import Key
 
 STEP_PAGES = 64
@@ -41,10 +41,11 @@ class Contents(msgspec.Struct, frozen=True):
 def make(source: Database, draft: Path, key: Key, step: Step) -> Contents:
     """Write what `source` holds at this moment to `draft`, encrypted with the same key, durably.
 
-    Writes by others go on meanwhile and are not in it. Raises BackupFailed, DiskFull, or what
+    Writes by others go on meanwhile and are not in it. Raises BackupFailed, Damaged, DiskFull, or what
     `step` raises; `draft` is then no use.
     """
-    with _explained():
+    # A damaged page would be copied as zeros, and signed anew.
+    with damage.heard(), _explained():
         check_room(draft.parent, _size(source))
         os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         with draft.open("rb") as file, contextlib.closing(database.connect_draft(draft, key)) as to:

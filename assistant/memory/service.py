@@ -18,6 +18,7 @@ from assistant.memory.backups import Backups
 from assistant.memory.check import check
 from assistant.memory.conversations import Conversations
 from assistant.memory.embedder import Embedder
+from assistant.memory.forget import Forgetter
 from assistant.memory.keys import Key, drop_drafts, find_key, make_key
 from assistant.memory.opened import Mark
 from assistant.memory.readers import Readers
@@ -41,6 +42,7 @@ class MemoryService:
         *,
         memories: Memories,
         conversations: Conversations,
+        forgetter: Forgetter,
         embedder: Embedder,
         backups: Backups,
         transfers: Transfers,
@@ -54,6 +56,7 @@ class MemoryService:
         self.conversations = conversations
         self.backups = backups
         self.transfers = transfers
+        self.forgetter = forgetter
         self.key = key
         """Of the database. Whoever keeps what is remembered elsewhere encrypts it with a child of it."""
         self.key_place = key.place
@@ -147,6 +150,7 @@ async def open_memory(
     return MemoryService(
         memories=memories,
         conversations=conversations,
+        forgetter=Forgetter(paths, key, writer, readers, memories, backups),
         embedder=embedder,
         backups=backups,
         transfers=transfers,
@@ -173,12 +177,11 @@ def _open(paths: Paths, settings: Settings) -> tuple[Key, Writer, Readers, str]:
     db = database.connect(path, key)
     try:
         database.assert_encrypted(path)
-        with damage.heard():
+        with damage.heard(), database.translated():
             if missing:
                 _assert_whole(db)
             migrations.migrate(db, path)
-            with database.translated():
-                Tombstones(paths.forgotten, key).catch_up(db)
+            Tombstones(paths.forgotten, key).catch_up(db)
         migrations.drop_backups(path, older_than_s=migrations.BACKUP_KEPT_S)
         drop_drafts(paths)
         mark.set()

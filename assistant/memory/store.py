@@ -13,9 +13,10 @@ from sqlite_utils import Database
 
 from assistant.config import LIMITS
 from assistant.errors import EmbedderError, InvalidInput
-from assistant.memory import rows, tables, words
+from assistant.memory import erase, rows, tables, words
 from assistant.memory.check import check
 from assistant.memory.embedder import Embedder
+from assistant.memory.erase import Erased, with_versions
 from assistant.memory.readers import Readers
 from assistant.memory.recall import Question, clearly_meant, fuse, gate_for, ranked, understand
 from assistant.memory.redact import Touched
@@ -164,17 +165,14 @@ class Memories:
         """
         if (ids is None) == (query is None):
             raise InvalidInput("Give either ids or a query.")
-        if query is not None:
-            asked = rows.clean_text(query, LIMITS.query_chars)
-            same = await self._readers.run(lambda db: tables.same_text(db, asked))
-            ids = same or await self._clearly_meant(asked)
-        wanted = list(ids or ())
+        wanted = list(ids or ()) if query is None else await self.meant(query)
+        return await self._remove(lambda db: with_versions(db, wanted))
 
-        def chains(db: Database) -> _Ids:
-            known = [one for one in wanted if tables.exists(db, one)]
-            return list(dict.fromkeys(m.id for one in known for m in tables.chain(db, one)))
-
-        return await self._remove(chains)
+    async def meant(self, query: str) -> _Ids:
+        """What `forget` by this query would remove, earlier versions apart. Raises as it does."""
+        asked = rows.clean_text(query, LIMITS.query_chars)
+        same = await self._readers.run(lambda db: tables.same_text(db, asked))
+        return same or await self._clearly_meant(asked)
 
     async def _clearly_meant(self, query: str) -> _Ids:
         """Live memories that share both the meaning and most of the telling words of `query`."""
@@ -200,25 +198,30 @@ class Memories:
         return await self._readers.run(work)
 
     async def _remove(self, choose: Callable[[Database], _Ids]) -> _Ids:
+        return (await self.erase(lambda db: erase.erase(db, choose(db)))).ids
+
+    async def erase(self, work: Callable[[Database], Erased]) -> Erased:
+        """Do this, in one transaction, and drop every copy elsewhere before it returns."""
         moment = self._clock()
 
-        def work(db: Database) -> tuple[_Ids, _Seqs, Touched, _Stones]:
-            chosen = choose(db)
-            said = [(one, tables.get(db, one).text) for one in chosen]
-            buried = self._tombstones.bury(db, said, moment)
-            return chosen, *tables.delete(db, chosen), buried
+        def buried(db: Database) -> tuple[Erased, _Stones]:
+            erased = work(db)
+            stones = self._tombstones.bury(db, [(m.id, m.text) for m in erased.gone], moment)
+            for chat in erased.conversations:
+                stones += self._tombstones.bury_conversation(db, chat, moment)
+            return erased, stones
 
-        def after(done: tuple[_Ids, _Seqs, Touched, _Stones]) -> None:
-            self._tombstones.keep(done[3])
-            self._index.remove(done[1])
+        def after(done: tuple[Erased, _Stones]) -> None:
+            self._tombstones.keep(done[1])
+            self._index.remove(done[0].seqs)
 
-        gone, _, touched, _ = await self._writer.run(work, after)
-        if gone:
+        erased, _ = await self._writer.run(buried, after)
+        if erased.counts:
             try:
-                await self.on_forgotten(gone, touched)
+                await self.on_forgotten(erased.ids, erased.touched)
             finally:
                 await self._traces.wipe()
-        return gone
+        return erased
 
     def _learn(self, stored: tuple[_Memories, _Rows, _Reused]) -> None:
         _, added, reused = stored

@@ -8,7 +8,7 @@ import pytest
 from faults import inner_child, scripts, story
 from faults.killing import opened
 
-from assistant.errors import Damaged
+from assistant.errors import BackupFailed, Damaged
 from assistant.memory import embedder
 from assistant.types import NewMemory
 
@@ -97,3 +97,28 @@ def test_one_flipped_byte_is_never_a_wrong_answer(tmp_path, full):
     # Each is noticed: by refusing to open, or by the check that `doctor` makes.
     assert "check: nothing" not in told["states"]
     assert {code.rpartition(": ")[2] for code in told["errors"]} <= {"damaged"}
+
+
+async def test_a_damaged_page_is_never_copied_as_a_whole_one(tmp_path, inside):
+    """A backup signs its pages anew: zeros in place of a text would look sound for ever."""
+    service = await opened(tmp_path / "home")
+    await service.memories.add(NewMemory("word " * 3_000))
+    await service.close()
+    path = tmp_path / "home/data/memory.db"
+    data = bytearray(path.read_bytes())
+    pages = len(data) // 4096
+    refused = 0
+    for page in range(1, pages):
+        broken = bytearray(data)
+        broken[page * 4096 + 50] ^= 1
+        path.write_bytes(broken)
+        try:
+            service = await opened(tmp_path / "home")
+        except Damaged:
+            continue
+        with pytest.raises((Damaged, BackupFailed)):
+            await service.backups.make()
+        refused += 1
+        await service.close()
+    assert refused > 3
+    assert not list((tmp_path / "home").rglob("memory-*.db"))
