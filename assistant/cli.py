@@ -10,6 +10,8 @@ import click
 
 from assistant import __version__
 from assistant.clients import console, forgetting, safekeeping
+from assistant.clients import console, safekeeping
+from assistant.clients import sources as sources_commands
 from assistant.clients.commands import EXIT_FAILED, Group, daemon, example, json_option
 from assistant.config import Paths, Settings, load_paths, load_settings, owner_token
 from assistant.errors import (
@@ -97,6 +99,7 @@ def status(as_json: bool) -> None:
         ("memory", f"{memory['count']} stored, {memory['pending']} waiting for vectors"),
         ("embedder", data["embedder"]),
         ("key", data["key"]),
+        ("sources", _sources(data["sources"])),
         ("backup", safekeeping.summary(data["backup"])),
     ]
     rows += [
@@ -208,7 +211,8 @@ def recall(query: tuple[str, ...], k: int, as_json: bool) -> None:
     if as_json:
         return console.as_json(found["items"])
     for row in found["items"]:
-        console.line(f"{row['score']:.2f}  {row['said_at'][:10]}  {row['text']}  ({row['id']})")
+        text = f"{row['source']}: {row['text']}" if row.get("place") else row["text"]
+        console.line(f"{row['score']:.2f}  {row['said_at'][:10]}  {text}  ({row['id']})")
     if not found["items"]:
         console.line("Nothing comes to mind.")
     return None
@@ -382,6 +386,7 @@ def import_(
         how = {"from": origin, "dry_run": dry_run, "with_forgotten": with_forgotten}
         done = transfer.load(client, file, sealed=password, how=how)
     return console.as_json(done) if as_json else transfer.told(done)
+main.add_command(sources_commands.sources)
 
 
 @main.group(cls=Group)
@@ -487,6 +492,13 @@ def _steps(model: str, verb: str, as_json: bool) -> None:
 def _model_state(row: dict[str, Any]) -> str:
     state = "in use" if row["in_use"] and row["state"] == "present" else row["state"]
     return f"{state}, suggested for this machine" if row["proposed"] else state
+
+
+def _sources(data: dict[str, int]) -> str:
+    said = f"{data['count']} allowed, {data['files']} files, {data['failed']} could not be read"
+    if data["indexing"]:
+        said += f"; indexing, {data['done']} of {data['total']}"
+    return said + (f"; {data['unavailable']} away" if data["unavailable"] else "")
 
 
 def _latest(client: Any) -> str:

@@ -103,6 +103,28 @@ class Limits(msgspec.Struct, frozen=True):
     """Finished turns whose events stay in memory for a resume; older ones come from disk."""
     frame_bytes: int = 64 << 20
     """One message between the daemon and a child."""
+    sources: int = 64
+    """Folders and files that are allowed."""
+    source_files: int = 200_000
+    """Files of one source; what is beyond is skipped, and said so."""
+    source_depth: int = 64
+    """Folders inside each other."""
+    source_file_bytes: int = 32 << 20
+    """One file, mailboxes apart."""
+    source_mailbox_bytes: int = 4 << 30
+    """One mbox file; each message is held to `source_file_bytes`."""
+    source_unpacked_bytes: int = 256 << 20
+    """What a compressed document may unpack to."""
+    source_text_chars: int = 10_000_000
+    """Text taken from one file or message; the rest is left out, and said so."""
+    source_parse_s: int = 60
+    """Seconds that reading one file or message may take."""
+    source_parse_bytes: int = 1 << 30
+    """Memory of the process that reads files."""
+    source_patterns: int = 200
+    """Ignore patterns of one source."""
+    chunk_chars: int = 1_200
+    """One passage of a file, as it is remembered."""
 
 
 LIMITS = Limits()

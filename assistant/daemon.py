@@ -135,6 +135,7 @@ class Daemon:
         services.backups = memory.backups
         services.transfers = memory.transfers
         memory.transfers.system = SYSTEM
+        services.sources = memory.sources
         services.embedder = memory
         services.models = models
         services.system_prompt = SYSTEM
@@ -147,9 +148,11 @@ class Daemon:
             key_place=memory.key_place,
             vectors=memory,
             rota=rota,
+            sources=memory.sources,
             children=lambda: [*engine.children(), *memory.children()],
             memory_problem=memory.problem,
         )
+        await memory.sources.start()
 
     def _rota(self, backups: Any, engine: Any) -> Any:
         from assistant.memory.rota import Rota

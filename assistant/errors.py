@@ -20,9 +20,10 @@
         ForeignHost                the Host header names another machine
         ForeignOrigin              a web page of another site asks
         Untrusted                  words that are not the user's would be taken for theirs
+        SourceRefused              this folder or file is never read
       NotFound                   the thing named is not there
         RouteNotFound  MethodNotAllowed  MemoryNotFound  ConversationNotFound
-        TurnNotFound  ModelNotFound  BackupNotFound
+        TurnNotFound  ModelNotFound  BackupNotFound  SourceNotFound
       Conflict                   not in this state
         TurnRunning                this conversation is still answering
         ModelMissing               the model is known, but not on this machine
@@ -30,6 +31,7 @@
         PortTaken                  another program listens on our port
         AlreadyRunning             another daemon holds this data directory
         MemoryClosed               the memory was superseded; only its history remains
+        SourceExists               the folder or file is allowed already
       EngineError                the model could not answer
         EngineBusy                 the queue is full; try again
         EngineCrashed              the engine process died
@@ -249,6 +251,13 @@ class Untrusted(Refused):
     code = "untrusted"
     default = "Text that is not yours cannot become a fact."
     advice = "Show it to the user word for word; with their yes it can."
+class SourceRefused(Refused):
+    """This folder or file is never read."""
+
+    code = "source_refused"
+    status = 403
+    default = "This is not read: it holds keys, passwords, or the system's or Nestor's own files."
+    advice = "Allow a folder of your documents instead."
 
 
 class NotFound(AssistantError):
@@ -317,6 +326,14 @@ class BackupNotFound(NotFound):
     advice = "`nestor backup --list` shows them; the path of a file works too."
 
 
+class SourceNotFound(NotFound):
+    """No folder or file was allowed under this id, or it is being removed."""
+
+    code = "source_not_found"
+    default = "There is no source with that id."
+    advice = "`nestor sources list` shows what is allowed."
+
+
 class Conflict(AssistantError):
     """Not in this state."""
 
@@ -377,6 +394,14 @@ class MemoryClosed(Conflict):
     code = "memory_closed"
     default = "This memory was replaced by a newer one."
     advice = "Its history names the one that holds now; change that."
+
+
+class SourceExists(Conflict):
+    """The folder or file is allowed already, or lies in or around one that is."""
+
+    code = "source_exists"
+    default = "This is allowed already, or lies in or around a folder that is."
+    advice = "`nestor sources list` shows what is allowed; remove that one first."
 
 
 class EngineError(AssistantError):

@@ -15,7 +15,7 @@ import msgspec
 from assistant import __version__
 from assistant.config import LIMITS, Paths
 from assistant.errors import AssistantError
-from assistant.types import ChildStatus, MemoryCount, ModelInfo
+from assistant.types import ChildStatus, MemoryCount, ModelInfo, Source
 from assistant.worker.child import rss_bytes
 
 _SPARE_BYTES = 1 << 30
@@ -37,6 +37,12 @@ class Memory(Protocol):
 
     async def count(self) -> MemoryCount: ...
     async def check(self) -> dict[str, Any]: ...
+
+
+class Sources(Protocol):
+    """The sources' state."""
+
+    async def list(self) -> list[Source]: ...
 
 
 class Vectors(Protocol):
@@ -66,6 +72,7 @@ class State:
         key_place: str,
         vectors: Vectors,
         rota: Rota,
+        sources: Sources,
         children: Callable[[], Sequence[ChildStatus]],
         memory_problem: str = "",
     ) -> None:
@@ -76,6 +83,7 @@ class State:
         self._key_place = key_place
         self._vectors = vectors
         self._rota = rota
+        self._sources = sources
         self._children = children
         self._memory_problem = memory_problem
         self._begun = time.monotonic()
@@ -95,6 +103,7 @@ class State:
             "memory": msgspec.to_builtins(await self._memory.count())
             | {"problem": self._memory_problem},
             "embedder": self._vectors.embed_model or "not started",
+            "sources": _summary(await self._sources.list()),
             "key": self._key_place,
             "backup": await self._rota.report(),
         }
@@ -108,6 +117,7 @@ class State:
             await self._store(),
             await self._backup(),
             await self._embedder(),
+            await self._reachable(),
             await self._model(),
             self._offload(),
         ]
@@ -161,6 +171,15 @@ class State:
             return _check("embedder", False, exc.message, exc.hint)
         return _check("embedder", True, f"{self._vectors.embed_model}, {len(vector)} dimensions")
 
+    async def _reachable(self) -> dict[str, Any]:
+        found = _summary(await self._sources.list())
+        said = (
+            f"{found['count']} sources, {found['files']} files, {found['failed']} could not be read"
+        )
+        if away := found["unavailable"]:
+            said += f"; {away} cannot be reached now"
+        return _check("sources", not away, said, "`nestor sources list` says which and why.")
+
     async def _model(self) -> dict[str, Any]:
         try:
             await self._engine.warm()
@@ -184,6 +203,21 @@ class State:
             found += f"about {info.vram_bytes / 1e9:.1f} GB of its memory."
         said = " ".join(part for part in (found, info.problem, info.offload) if part)
         return _check("gpu", not info.problem, said, "`make run` looks for a GPU again.")
+
+
+def _summary(sources: Sequence[Source]) -> dict[str, int]:
+    """All sources together; `done` and `total` are files of those that are being indexed."""
+    working = [s.job for s in sources if s.job and s.state in ("indexing", "removing")]
+    return {
+        "count": len(sources),
+        "files": sum(s.files for s in sources),
+        "chunks": sum(s.chunks for s in sources),
+        "failed": sum(s.failed for s in sources),
+        "unavailable": sum(s.state == "unavailable" for s in sources),
+        "indexing": len(working),
+        "done": sum(job.done for job in working),
+        "total": sum(job.total for job in working),
+    }
 
 
 def _check(name: str, ok: bool, found: str, hint: str = "") -> dict[str, Any]:

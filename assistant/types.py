@@ -17,6 +17,9 @@ Kind = Literal["fact", "preference", "event", "task", "note", "chunk", "summary"
 Trust = Literal["user", "device", "tool", "file", "web", "model"]
 TurnStatus = Literal["running", "done", "failed", "cancelled"]
 Priority = Literal["interactive", "ambient", "background"]
+JobState = Literal["running", "paused", "done", "failed"]
+SourceState = Literal["indexing", "ready", "paused", "unavailable", "removing"]
+FileState = Literal["indexed", "partial", "failed", "unavailable"]
 Family = Literal["chatml", "llama3", "gemma", "mistral", "phi"]
 
 Origin = Literal[
@@ -317,6 +320,8 @@ class Recalled(msgspec.Struct, frozen=True):
     source: str | None = None
     speaker: str | None = None
     trust: Trust = "user"
+    place: dict[str, Any] | None = None
+    """Of a passage of a file: where it stands (page, heading, lines, message, event, contact)."""
 
 
 class Forget(msgspec.Struct, frozen=True):
@@ -407,6 +412,70 @@ class Purged(msgspec.Struct, frozen=True):
     removed: tuple[Backup, ...] = ()
     left: tuple[Backup, ...] = ()
     """Out of reach, or not certainly of this memory."""
+
+
+# --- sources ---------------------------------------------------------------------------------
+
+
+class Job(msgspec.Struct, frozen=True):
+    """Long work that goes on where it was after the process died."""
+
+    id: str
+    kind: Literal["index", "remove", "import"]
+    state: JobState
+    source_id: str | None = None
+    done: int = 0
+    """Files, or whatever the work counts."""
+    total: int = 0
+    bytes_done: int = 0
+    bytes_total: int = 0
+    errors: int = 0
+    problem: str = ""
+    """Why it failed or waits."""
+    created_at: str = ""
+    updated_at: str = ""
+    finished_at: str | None = None
+
+
+class Source(msgspec.Struct, frozen=True):
+    """A folder or file the user allowed to be read."""
+
+    id: str
+    kind: Literal["folder", "file"]
+    path: str
+    state: SourceState
+    created_at: str
+    problem: str = ""
+    """Why it is unavailable."""
+    ignore: tuple[str, ...] = ()
+    """Patterns as in .gitignore, of what is not read."""
+    hidden: bool = False
+    """Whether hidden files are read too. Keys and passwords never are."""
+    files: int = 0
+    """Files whose passages are remembered."""
+    chunks: int = 0
+    """Those passages."""
+    failed: int = 0
+    """Files that could not be read; `files` of the source says why."""
+    skipped: dict[str, int] = {}
+    """How many files and folders were passed over, by reason."""
+    watched: Literal["", "events", "polling"] = ""
+    """How changes are noticed: the system tells, or the folder is looked through now and then."""
+    job: Job | None = None
+    """The work that is under way, or the last."""
+
+
+class SourceFile(msgspec.Struct, frozen=True):
+    """One file of a source."""
+
+    id: str
+    path: str
+    """Below the source; of a single file, its name."""
+    state: FileState
+    problem: str = ""
+    bytes: int = 0
+    chunks: int = 0
+    indexed_at: str = ""
 
 
 # --- conversations ---------------------------------------------------------------------------

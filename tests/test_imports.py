@@ -49,12 +49,21 @@ HOMES: dict[str, tuple[str, ...]] = {
     "fastapi": ("api/",),
     "starlette": ("api/",),
     "uvicorn": ("daemon.py",),
+    "lxml": ("memory/ingest/formats/",),
+    "docx": ("memory/ingest/formats/", "memory/ingest/rehearsal.py"),
+    "pypdfium2": ("memory/ingest/formats/",),
+    "icalendar": ("memory/ingest/formats/",),
+    "vobject": ("memory/ingest/formats/",),
+    "watchdog": ("memory/ingest/watch.py",),
     "pynput": ("clients/",),
     "pystray": ("clients/",),
 }
 
 # What the daemon's process must never load: a crash in native code costs a child, not the daemon.
-NATIVE = {"llama_cpp", "llguidance", "sentence_transformers", "torch", "transformers"}
+NATIVE = {
+    "llama_cpp", "llguidance", "sentence_transformers", "torch", "transformers", "lxml", "docx", "pypdfium2",
+    "icalendar", "vobject", "markdown_it", "charset_normalizer",
+}  # fmt: skip
 
 
 def part_of(module: str) -> str:

@@ -23,7 +23,8 @@ async def test_backups_are_a_check(report, ok, words):
         return NONE | report
 
     rota = SimpleNamespace(report=told)
-    state = State(None, None, None, port=0, key_place="", vectors=None, rota=rota, children=list)
+    parts = {"vectors": None, "sources": None, "rota": rota, "children": list}
+    state = State(None, None, None, port=0, key_place="", **parts)
     check = await state._backup()
     assert check["ok"] is ok
     assert all(word in check["found"] for word in words)

@@ -19,6 +19,7 @@ from assistant.api import (
     models,
     openai,
     transfer,
+    sources,
     turns,
     warm,
 )
@@ -44,6 +45,7 @@ ROUTERS = (
     backups.router,
     transfer.router,
     forgetting.router,
+    sources.router,
     models.router,
     openai.router,
 )

@@ -24,6 +24,8 @@ from assistant.types import (
     ModelInfo,
     NewMemory,
     Purged,
+    Source,
+    SourceFile,
     Turn,
 )
 
@@ -97,6 +99,20 @@ class Transfers(Protocol):
         dry_run: bool,
         with_forgotten: bool,
     ) -> AsyncGenerator[dict[str, Any], None]: ...
+class Sources(Protocol):
+    """What may be read, as routes use it."""
+
+    async def add(
+        self, path: str, *, kind: str | None, ignore: Sequence[str], hidden: bool
+    ) -> Source: ...
+    async def get(self, source_id: str) -> Source: ...
+    async def files(
+        self, source_id: str, *, cursor: str | None, limit: int, state: str | None
+    ) -> tuple[list[SourceFile], str | None]: ...
+    async def pause(self, source_id: str) -> Source: ...
+    async def resume(self, source_id: str) -> Source: ...
+    async def remove(self, source_id: str) -> Source | None: ...
+    async def list(self) -> list[Source]: ...
 
 
 class Embedder(Protocol):
@@ -136,6 +152,7 @@ class Services:
     conversations: Conversations
     backups: Backups
     transfers: Transfers
+    sources: Sources
     embedder: Embedder
     models: Models
     status: Status

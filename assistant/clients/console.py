@@ -10,7 +10,15 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, Task, TextColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    Task,
+    TextColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -73,7 +81,10 @@ def receipt(events: Sequence[Event]) -> None:
     data = by_name.get("receipt", {})
     err.print("")
     for memory in data.get("memories", []):
-        text = items.get(memory["id"], {}).get("text", "")
+        item = items.get(memory["id"], {})
+        text = item.get("text", "")
+        if item.get("place"):
+            text = f"{item['source']}: {text}"
         err.print(
             f"  memory {memory['id']}  score {memory['score']:.2f}  {memory['tokens']} tokens: {plain(text)}"
         )
@@ -124,3 +135,21 @@ def follow(events: Iterable[Event], title: str) -> dict[str, Any]:
                     total=last["total_bytes"] or None,
                 )
     return last
+
+
+def follow_files(events: Iterable[Event], title: str) -> None:
+    """Show jobs as they go on, as a bar of files."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[more]}"),
+    )
+    with Progress(*columns, console=err) as bar:
+        task = bar.add_task(title, total=None, more="")
+        for event in events:
+            job = event.data
+            read = f"{job['bytes_done'] / 1e6:,.1f} of {job['bytes_total'] / 1e6:,.1f} MB"
+            failed = f", {job['errors']} could not be read" if job["errors"] else ""
+            more = f"{read}{failed}" if job["bytes_total"] else ""
+            bar.update(task, completed=job["done"], total=job["total"] or None, more=more)

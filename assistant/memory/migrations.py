@@ -122,6 +122,9 @@ def m003_tombstones(db: Database) -> None:
 def m009_trust(db: Database) -> None:
     """Whose words a turn was made from, and what no writer may pass (see `trust`)."""
     for statement in _M009:
+def m006_sources(db: Database) -> None:
+    """Folders and files that may be read, where their passages stand, and work that goes on."""
+    for statement in _M006:
         db.execute(statement)
 
 
@@ -285,4 +288,36 @@ _M009 = (
     BEGIN
         SELECT RAISE(ABORT, 'untrusted');
     END""",
+_M006 = (
+    # A file of a folder is a row below the folder's.
+    "ALTER TABLE sources ADD COLUMN parent_id TEXT REFERENCES sources(id) ON DELETE CASCADE",
+    "ALTER TABLE sources ADD COLUMN state TEXT NOT NULL DEFAULT 'ready'",
+    "ALTER TABLE sources ADD COLUMN problem TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE sources ADD COLUMN size INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE sources ADD COLUMN changed_ns INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE sources ADD COLUMN device INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE sources ADD COLUMN inode INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE sources ADD COLUMN reader INTEGER NOT NULL DEFAULT 0",  # version of our parsers
+    "ALTER TABLE sources ADD COLUMN updated_at TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE sources ADD COLUMN options TEXT NOT NULL DEFAULT '{}'",  # JSON
+    "CREATE UNIQUE INDEX sources_place ON sources(parent_id, path)",
+    "ALTER TABLE memories ADD COLUMN place TEXT",  # JSON: where in its source
+    "CREATE INDEX memories_source ON memories(source_id, seq) WHERE source_id IS NOT NULL",
+    """CREATE TABLE jobs (
+        id TEXT PRIMARY KEY,
+        kind TEXT NOT NULL,
+        source_id TEXT REFERENCES sources(id) ON DELETE CASCADE,
+        state TEXT NOT NULL,          -- running, paused, done, failed
+        done INTEGER NOT NULL DEFAULT 0,
+        total INTEGER NOT NULL DEFAULT 0,
+        bytes_done INTEGER NOT NULL DEFAULT 0,
+        bytes_total INTEGER NOT NULL DEFAULT 0,
+        errors INTEGER NOT NULL DEFAULT 0,
+        problem TEXT NOT NULL DEFAULT '',
+        cursor TEXT NOT NULL DEFAULT '',   -- where to go on, in the words of whoever does it
+        created_at TEXT NOT NULL,
+        updated_at TEXT NOT NULL,
+        finished_at TEXT
+    ) WITHOUT ROWID""",
+    "CREATE INDEX jobs_source ON jobs(source_id)",
 )

@@ -19,6 +19,8 @@ from assistant.memory.check import check
 from assistant.memory.conversations import Conversations
 from assistant.memory.embedder import Embedder
 from assistant.memory.forget import Forgetter
+from assistant.memory.ingest.service import Sources
+from assistant.memory.ingest.shelf import Shelf
 from assistant.memory.keys import Key, drop_drafts, find_key, make_key
 from assistant.memory.opened import Mark
 from assistant.memory.readers import Readers
@@ -43,6 +45,7 @@ class MemoryService:
         memories: Memories,
         conversations: Conversations,
         forgetter: Forgetter,
+        sources: Sources,
         embedder: Embedder,
         backups: Backups,
         transfers: Transfers,
@@ -57,6 +60,8 @@ class MemoryService:
         self.backups = backups
         self.transfers = transfers
         self.forgetter = forgetter
+        self.sources = sources
+        """Started by whoever opened the memory, once its listeners are in place."""
         self.key = key
         """Of the database. Whoever keeps what is remembered elsewhere encrypts it with a child of it."""
         self.key_place = key.place
@@ -94,10 +99,11 @@ class MemoryService:
 
     def children(self) -> list[ChildStatus]:
         """The child processes the memory owns."""
-        return [self._embedder.status()]
+        return [self._embedder.status(), *self.sources.children()]
 
     async def close(self) -> None:
         """Finish what was accepted and close the file, its log emptied."""
+        await self.sources.close()
         await self.backups.close()
         await self.transfers.close()
         await self._pump.close()
@@ -140,6 +146,8 @@ async def open_memory(
             paths.incoming,
             clock=clock,
         )
+        shelf = Shelf(writer, readers, index, embedder, memories, tombstones, traces.wipe)
+        sources = Sources(shelf, paths, clock=clock)
         await filler.start()
     except BaseException:
         await backups.close()
@@ -151,6 +159,7 @@ async def open_memory(
         memories=memories,
         conversations=conversations,
         forgetter=Forgetter(paths, key, writer, readers, memories, backups),
+        sources=sources,
         embedder=embedder,
         backups=backups,
         transfers=transfers,

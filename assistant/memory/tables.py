@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -175,14 +176,15 @@ def recalled_rows(
     )
     marks = ", ".join("?" * len(seqs))
     sql = (
-        "SELECT seq, id, text, kind, said_at, source, speaker, trust FROM memories "  # noqa: S608
+        "SELECT seq, id, text, kind, said_at, source, speaker, trust, place FROM memories "  # noqa: S608
         f"WHERE seq IN ({marks}) AND {holds}"
     )
 
     def maker(row: Sequence[Any]) -> Callable[[float], Recalled]:
-        _, memory_id, text, kind, said_at, source, speaker, label = row
+        _, memory_id, text, kind, said_at, source, speaker, label, raw = row
+        place = json.loads(raw) if raw else None
         return lambda score: Recalled(
-            memory_id, text, score, kind, said_at, source, speaker, trust=label
+            memory_id, text, score, kind, said_at, source, speaker, trust=label, place=place
         )
 
     return {row[0]: maker(row) for row in db.execute(sql, list(seqs))}

@@ -23,8 +23,8 @@ SALT_BYTES, MAC_BYTES = 8, 16
 _RECORD = struct.Struct(f"<{SALT_BYTES}s{MAC_BYTES}sq?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-MEMORY, TEXT, CONVERSATION = b"memory", b"text", b"conversation"
-"""What a hash is of: two ids, and a text whose case and spaces do not count."""
+MEMORY, TEXT, CONVERSATION, SOURCE = b"memory", b"text", b"conversation", b"source"
+"""What a hash is of: ids, and a text whose case and spaces do not count."""
 
 _PUT = """INSERT INTO tombstones (salt, mac, at, forgotten) VALUES (?, ?, ?, ?)
     ON CONFLICT (salt, mac) DO UPDATE SET at = {at}, forgotten = excluded.forgotten {where}"""
@@ -68,6 +68,14 @@ class Tombstones:
     def bury_conversation(self, db: Database, conversation_id: str, moment: str) -> list[Tombstone]:
         """Note that a conversation is deleted now; in the caller's transaction."""
         return self._mark(db, [(CONVERSATION, conversation_id)], moment)
+
+    def bury_source(self, db: Database, source_id: str, moment: str) -> list[Tombstone]:
+        """Note that a source is taken back now; in the caller's transaction."""
+        return self._mark(db, [(SOURCE, source_id)], moment)
+
+    def was_taken_back(self, db: Database, source_id: str) -> bool:
+        """Whether this source was taken back since, and a restore had it again."""
+        return _gone(_found(db, self._hashes(db), (SOURCE, source_id)))
 
     def was_forgotten(
         self, db: Database, *, memory_id: str = "", text: str = "", conversation_id: str = ""
@@ -135,7 +143,9 @@ class Tombstones:
         chats = [one for (one,) in db.execute("SELECT id FROM conversations") if stones]
         chats = [one for one in chats if gone(CONVERSATION, one)]
         if bring_back:
+            sources = [one for (one,) in db.execute("SELECT id FROM sources")]
             back = _of(memories) + [(CONVERSATION, one) for one in chats]
+            back += [(SOURCE, one) for one in sources if gone(SOURCE, one)]
             self._mark(db, back, moment, forgotten=False)
         return [one for one, _ in memories], chats
 
