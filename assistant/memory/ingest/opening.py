@@ -31,6 +31,8 @@ def open_below(root: Path, relative: str) -> BinaryIO:
 
     `relative` empty: `root` itself. Raises Missing or Unreadable.
     """
+    if relative and not all(part.strip(".") for part in relative.split("/")):
+        raise Unreadable("It is no path below the folder.")
     try:
         descriptor = _step_by_step(root, relative) if _STEPWISE else _resolved(root, relative)
     except (FileNotFoundError, NotADirectoryError) as exc:

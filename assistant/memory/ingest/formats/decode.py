@@ -10,7 +10,7 @@ import charset_normalizer
 from assistant.memory.ingest.faults import Unreadable
 
 SAMPLE_BYTES = 64 << 10
-WESTERN = "cp1252"
+WESTERN, COMMON = "cp1252", 0.2
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -53,10 +53,14 @@ def _looks_like(data: bytes) -> str:
     # Around the first byte that is not ASCII: a plain beginning says nothing.
     at = next((i for i, byte in enumerate(data) if byte > 127), 0)
     sample = data[max(0, at - SAMPLE_BYTES // 4) : at + SAMPLE_BYTES]
-    found = charset_normalizer.from_bytes(sample, threshold=0.3)
-    best = found.best()
-    if best is None or WESTERN in best.could_be_from_charset:
+    found = list(charset_normalizer.from_bytes(sample, threshold=0.3))
+    if not found:
         return WESTERN
-    # Where nothing speaks for one language, the commonest of those that fit.
-    unsure = not best.coherence and any(one.encoding == WESTERN for one in found)
-    return WESTERN if unsure else best.encoding
+    sense = [one.coherence - one.chaos for one in found]
+    western = [
+        s for s, one in zip(sense, found, strict=True) if WESTERN in one.could_be_from_charset
+    ]
+    # A short text fits many: then the commonest, unless another makes clearly more sense.
+    if western and max(western) + COMMON >= max(sense):
+        return WESTERN
+    return found[0].encoding
