@@ -10,7 +10,6 @@ import click
 
 from assistant import __version__
 from assistant.clients import console, forgetting, safekeeping
-from assistant.clients import console, safekeeping
 from assistant.clients import sources as sources_commands
 from assistant.clients.commands import EXIT_FAILED, Group, daemon, example, json_option
 from assistant.config import Paths, Settings, load_paths, load_settings, owner_token
@@ -386,6 +385,8 @@ def import_(
         how = {"from": origin, "dry_run": dry_run, "with_forgotten": with_forgotten}
         done = transfer.load(client, file, sealed=password, how=how)
     return console.as_json(done) if as_json else transfer.told(done)
+
+
 main.add_command(sources_commands.sources)
 
 

@@ -18,8 +18,8 @@ from assistant.api import (
     memories,
     models,
     openai,
-    transfer,
     sources,
+    transfer,
     turns,
     warm,
 )

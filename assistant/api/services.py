@@ -99,6 +99,8 @@ class Transfers(Protocol):
         dry_run: bool,
         with_forgotten: bool,
     ) -> AsyncGenerator[dict[str, Any], None]: ...
+
+
 class Sources(Protocol):
     """What may be read, as routes use it."""
 

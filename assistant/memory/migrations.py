@@ -122,6 +122,10 @@ def m003_tombstones(db: Database) -> None:
 def m009_trust(db: Database) -> None:
     """Whose words a turn was made from, and what no writer may pass (see `trust`)."""
     for statement in _M009:
+        db.execute(statement)
+
+
+@steps()
 def m006_sources(db: Database) -> None:
     """Folders and files that may be read, where their passages stand, and work that goes on."""
     for statement in _M006:
@@ -288,6 +292,8 @@ _M009 = (
     BEGIN
         SELECT RAISE(ABORT, 'untrusted');
     END""",
+)
+
 _M006 = (
     # A file of a folder is a row below the folder's.
     "ALTER TABLE sources ADD COLUMN parent_id TEXT REFERENCES sources(id) ON DELETE CASCADE",
