@@ -333,6 +333,8 @@ def _here(db: Database, table: Table, stored: Mapping[str, Any]) -> tuple[Any, .
     return None if found is None else tuple(found)
 
 
-_AGAINST_RULES = "A row of the file names one that is not in it, or says of somebody else's words that they are yours."
+_AGAINST_RULES = (
+    "A row names one that is not in the file, or says of somebody else's words that they are yours."
+)
 _STOPPED = Stopped("Nestor was exported while it answered.").body()
 _INTERRUPTED = {"status": "failed", "error": json.dumps(_STOPPED)}
