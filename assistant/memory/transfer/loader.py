@@ -233,6 +233,7 @@ def _turn(
         # Nobody counted them; rather too many, as core/budget.py estimates.
         "tokens": len((text + reply).encode()) // 3 + 8,
         "receipt": json.dumps(told),
+        "trust": "model",  # what another assistant answered may repeat anything it read
     }
 
 

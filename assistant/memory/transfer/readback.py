@@ -288,11 +288,14 @@ def present(
 
 def link(db: Database, batch: Sequence[form.Row]) -> None:
     """Name the successors of closed memories, now that all are here."""
-    db.conn.executemany(
-        "UPDATE memories SET superseded_by = ?1 WHERE id = ?2 AND superseded_by IS NULL "
-        "AND valid_to IS NOT NULL AND EXISTS (SELECT 1 FROM memories WHERE id = ?1)",
-        [(row.row["superseded_by"], row.row["id"]) for row in batch],
-    )
+    try:
+        db.conn.executemany(
+            "UPDATE memories SET superseded_by = ?1 WHERE id = ?2 AND superseded_by IS NULL "
+            "AND valid_to IS NOT NULL AND EXISTS (SELECT 1 FROM memories WHERE id = ?1)",
+            [(row.row["superseded_by"], row.row["id"]) for row in batch],
+        )
+    except sqlcipher.IntegrityError as exc:
+        raise ImportInvalid(_AGAINST_RULES) from exc
 
 
 def superseded(found: Iterable[form.Row]) -> Iterator[form.Row]:
@@ -334,7 +337,8 @@ def _here(db: Database, table: Table, stored: Mapping[str, Any]) -> tuple[Any, .
 
 
 _AGAINST_RULES = (
-    "A row names one that is not in the file, or says of somebody else's words that they are yours."
+    "A row of the file names one that is not in it, "
+    "or passes somebody else's words off as the user's."
 )
 _STOPPED = Stopped("Nestor was exported while it answered.").body()
 _INTERRUPTED = {"status": "failed", "error": json.dumps(_STOPPED)}
