@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -182,7 +183,8 @@ def _open(paths: Paths, settings: Settings) -> tuple[Key, Writer, Readers, str]:
         key = make_key(paths, settings.key_store)
         _create(path, key)
     mark = Mark(path)
-    missing = mark.log_is_missing()
+    if missing := mark.log_is_missing():
+        _keep_as_found(path)
     db = database.connect(path, key)
     try:
         database.assert_encrypted(path)
@@ -209,6 +211,16 @@ _LOG_MISSING = (
     "The memory was not closed, and its log was missing at this start: "
     "what was stored shortly before may be gone."
 )
+
+
+def _keep_as_found(path: Path) -> None:
+    """A copy of the file as it is now, for as long as copies made before migrations are kept."""
+    copy = path.with_name(f"{path.name}.before-missing-log")
+    try:
+        shutil.copyfile(path, copy)
+        copy.chmod(0o600)
+    except OSError as exc:
+        log.warning("the database could not be copied as it was found: %s", type(exc).__name__)
 
 
 def _assert_whole(db: Database) -> None:

@@ -477,6 +477,27 @@ def test_forget_deletes_every_state_with_the_id_of_all_models(opened, files):
     assert files() == []
 
 
+def test_who_looks_for_an_id_finds_the_states_that_hold_it(tmp_path, opened, files, slow):
+    """What a proof of forgetting asks, without the object that forgets."""
+    begun, release = slow
+    states = opened()
+    looking = state_files.StateFiles(tmp_path / "kv", KEY)
+    states.put([1], body(), chat="c_1", refs=["m_1"])
+    assert begun.wait(30)
+    (draft,) = looking.holding(["m_1"])
+    assert draft.endswith(".draft")
+    release.set()
+    states.put([2], b"2", chat="c_2", refs=["m_1", "m_2"])
+    written(states)
+    assert len(looking.holding(["m_1"])) == 2
+    assert looking.holding(["m_2"]) == looking.holding(["c_2", "m_9"]) != []
+    assert looking.holding(["m_9", ""]) == []
+    assert state_files.StateFiles(tmp_path / "kv", OTHER_KEY).holding(["m_1"]) == []
+    assert len(files()) == 2
+    states.forget(["m_1"])
+    assert looking.holding(["m_1"]) == []
+
+
 def test_the_daemon_forgets_without_the_model(opened, files):
     daemon = opened(model="")
     states = opened()

@@ -64,6 +64,7 @@ class Run:
         before = DISK.disk_calls(self._fault.call)
         await self._try(None)
         calls = DISK.disk_calls(self._fault.call) - before
+        points = min(points, calls)
         for n in range(points):
             await self._try(n * calls // points)
         return calls

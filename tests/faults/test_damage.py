@@ -38,7 +38,7 @@ async def test_a_log_that_was_taken_away_is_missed(tmp_path, inside):
     assert "log was missing" in service.problem
     assert (await service.memories.count()).count == 1
     assert await story.problems(service, story.Truth()) == []
-    assert (crashed / "data/memory.db").read_bytes() == before
+    assert (crashed / "data/memory.db.before-missing-log").read_bytes() == before
     await service.close()
     again = await opened(crashed)
     assert again.problem == ""
