@@ -24,6 +24,7 @@ from assistant.memory.scan import Floats
 from assistant.memory.slots import Candidates, Filter, Row
 from assistant.memory.tombstones import Tombstone, Tombstones
 from assistant.memory.traces import Traces
+from assistant.memory.trust import own_first
 from assistant.memory.vectors import Index
 from assistant.memory.words import Found
 from assistant.memory.writer import Writer
@@ -377,7 +378,8 @@ class Memories:
         candidates = self._candidates(question, which, found, vector)
         near = gate_for(self._index.noise, len(self._index)) if vector is not None else 0.0
         evidence = fuse(question, candidates, found, near)
-        best = ranked(evidence, near, k=k, gate=gate)
+        best = ranked(evidence, near, k=len(evidence.seqs), gate=gate)
+        best = own_first(best, tables.passages_among(db, [seq for seq, _ in best]), k)
         texts = tables.recalled_rows(db, [seq for seq, _ in best], which)
         return [texts[seq](score) for seq, score in best if seq in texts]
 

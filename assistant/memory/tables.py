@@ -161,6 +161,13 @@ def same_text(db: Database, text: str) -> list[str]:
     return [memory_id for memory_id, said in found if rows.plain(said) == wanted]
 
 
+def passages_among(db: Database, seqs: Sequence[int]) -> set[int]:
+    """Those of these rows that are quoted from files."""
+    marks = ", ".join("?" * len(seqs))
+    sql = f"SELECT seq FROM memories WHERE seq IN ({marks}) AND kind = 'chunk'"  # noqa: S608
+    return {seq for (seq,) in db.execute(sql, list(seqs))}
+
+
 def recalled_rows(
     db: Database, seqs: Sequence[int], which: Filter
 ) -> dict[int, Callable[[float], Recalled]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Collection, Sequence
 
 from assistant.errors import InvalidInput, Untrusted
 
@@ -51,6 +52,20 @@ def vouched(trust: str, text: str, approved: str) -> str:
             "The yes was given to another text.", "Show the text as it is now and ask again."
         )
     return "user"
+
+
+QUOTED_SHARE = 0.8
+"""Of its score: with as much evidence, what the user said comes before what a file says."""
+
+
+def own_first(
+    best: Sequence[tuple[int, float]], quoted: Collection[int], k: int
+) -> list[tuple[int, float]]:
+    """The best `k` of rows with their scores, those that are `quoted` from files below the others."""
+    told = [
+        (seq, round(score * QUOTED_SHARE, 4) if seq in quoted else score) for seq, score in best
+    ]
+    return sorted(told, key=lambda pair: -pair[1])[:k]
 
 
 def check(kind: str, trust: str) -> None:

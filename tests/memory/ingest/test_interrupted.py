@@ -22,7 +22,7 @@ ZYGOTE = Path(__file__).parent / "indexing_zygote.py"
 @pytest.mark.skipif(sys.platform == "win32", reason="forks")
 async def test_killed_again_and_again_it_ends_whole(following, folder, paths, tmp_path):
     letters = [
-        made.letter(1 + n % 28, "a@localhost", f"s{n}", f"letter{n} here") for n in range(300)
+        made.letter(1 + n % 28, "a@localhost", f"s{n}", f"letter{n} here") for n in range(1200)
     ]
     files = {f"d{n % 7}/f{n}.txt": f"file number{n} here\n\n" * 3 for n in range(3000)}
     root = folder(files | {"all.mbox": made.mbox(*letters)})

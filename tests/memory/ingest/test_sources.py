@@ -142,6 +142,41 @@ async def test_what_was_taken_back_is_gone_everywhere(following, folder):
             await service.sources.remove(source.id)
 
 
+async def test_what_the_user_said_comes_before_what_a_file_says(following, folder):
+    said = "The cabin's wifi password is heron-42"
+    root = folder({f"{n}.txt": said for n in range(6)})
+    async with following() as service:
+        await added(service, root)
+        await service.memories.add(NewMemory(said))
+        found = await service.memories.recall("wifi password of the cabin", k=3)
+        assert [(hit.kind, hit.trust) for hit in found] == [
+            ("note", "user"), ("chunk", "file"), ("chunk", "file")
+        ]  # fmt: skip
+        assert found[0].score > found[1].score
+
+
+async def test_a_restore_does_not_follow_again_what_was_taken_back(following, folder):
+    root = folder({"a.txt": "alpha wombat"})
+    async with following() as service:
+        source = await added(service, root)
+        kept = service._readers.read(
+            lambda db: db.execute("SELECT * FROM sources WHERE parent_id IS NULL").fetchall()
+        )
+        await service.sources.remove(source.id)
+        marks = ", ".join("?" * len(kept[0]))
+        # As a backup from before the removal has it.
+        await service._writer.run(
+            lambda db: db.execute(f"INSERT INTO sources VALUES ({marks})", kept[0])
+        )
+    async with following() as service:
+
+        async def gone():
+            return not await service.sources.list()
+
+        await until(gone)
+        assert await texts(service) == []
+
+
 async def test_a_single_file_is_followed_too(following, folder):
     root = folder({"a.txt": "alpha wombat", "other.txt": "not allowed"})
     async with following() as service:
