@@ -1,4 +1,4 @@
-"""`python -m tests.bench [first_light] [transfer] [engine [--only GROUP …]]`: run and print tables."""
+"""`python -m tests.bench [first_light] [transfer] [sources] [engine [--only GROUP …]]`: run, print tables."""
 
 from __future__ import annotations
 
@@ -9,20 +9,12 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-<<<<<<< ours
-from tests.bench import first_light, transfer
-=======
-from tests.bench import first_light, sources
->>>>>>> theirs
+from tests.bench import first_light, sources, transfer
 from tests.bench.engine import GROUPS
 from tests.bench.progress import say
 from tests.bench.report import Report
 
-<<<<<<< ours
-BENCHES = ("first_light", "transfer", "engine")
-=======
-BENCHES = ("first_light", "engine", "sources")
->>>>>>> theirs
+BENCHES = ("first_light", "transfer", "engine", "sources")
 OUT = Path(__file__).parent / "out"
 
 
@@ -56,14 +48,11 @@ def _measure(arguments: argparse.Namespace, folder: Path, report: Report) -> Non
     if "first_light" in names:
         say(f"first_light: {runs} runs")
         report.take("first_light", partial(first_light.measure, folder / "first_light", runs))
-<<<<<<< ours
     if "transfer" in names:
         say(f"transfer: {runs} runs")
         report.take("transfer", partial(transfer.measure, folder / "transfer", runs))
-=======
     if "sources" in names:
         report.take("sources", partial(sources.measure, folder / "sources", runs, report.series))
->>>>>>> theirs
     for name, measure in GROUPS.items():
         if "engine" in names and name in (arguments.only or GROUPS):
             say(f"{name}: {runs} runs")
