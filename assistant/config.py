@@ -31,6 +31,18 @@ class Limits(msgspec.Struct, frozen=True):
     """A file that is sent to be imported."""
     header_bytes: int = 16 << 10
     """All request headers together."""
+    receipt_s: int = 8
+    """Seconds for a whole request to arrive; a large body gets more, as the next line says."""
+    upload_bytes_s: int = 65_536
+    """Bytes of a body that buy another second."""
+    unread_s: int = 15
+    """Seconds after which a client that reads nothing of its answer is cut off."""
+    idle_s: int = 60
+    """Seconds that a connection may wait for its next request."""
+    connections: int = 1_200
+    """Connections from this machine; when they are all taken, the longest idle one gives way."""
+    socket_connections: int = 256
+    """Connections of the owner's own programs, through the unix socket."""
     json_depth: int = 64
     """Nested arrays and objects in a body."""
     turn_chars: int = 32_000
@@ -128,6 +140,16 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 LIMITS = Limits()
+
+RESPONSE_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+)
+"""On every answer, whoever asked: nothing of it is kept, framed, guessed at or passed on."""
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]

@@ -8,15 +8,12 @@ import logging
 import os
 import signal
 import socket
-import sys
 from collections.abc import Collection
 from logging.handlers import RotatingFileHandler
 from typing import Any
 
-import uvicorn
-
 from assistant import __version__
-from assistant.api.app import create_app
+from assistant.api.app import create_app, routes
 from assistant.api.auth import Auth
 from assistant.api.services import Services
 from assistant.config import LIMITS, Paths, Settings, owner_token
@@ -27,8 +24,11 @@ from assistant.core.drafts import Drafts
 from assistant.core.forgetting import Forgetting
 from assistant.core.prompt import SYSTEM
 from assistant.core.turn import Turns
-from assistant.errors import AssistantError, Internal, PortTaken
+from assistant.errors import AssistantError, Internal
 from assistant.instance import Instance, Running
+from assistant.listen.listener import Listener
+from assistant.listen.sockets import loopback
+from assistant.types import Door
 from assistant.worker import sandbox
 
 log = logging.getLogger("assistant.daemon")
@@ -48,7 +48,7 @@ def run(paths: Paths, settings: Settings) -> None:
     instance.acquire()
     try:
         _log_to(paths, settings)
-        sockets = _listen(settings.port)
+        sockets = loopback(settings.port)
         port = int(sockets[0].getsockname()[1])
         auth = Auth(owner_token(paths.token))
         instance.announce(Running(pid=os.getpid(), port=port, version=__version__))
@@ -67,39 +67,27 @@ class Daemon:
         self._services = Services()
         self._work = contextlib.AsyncExitStack()
         self._store = contextlib.AsyncExitStack()
-        hosts = [f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")]
-        self._server = _Server(
-            uvicorn.Config(
-                create_app(self._services, auth, hosts),
-                lifespan="off",
-                # Left to itself uvicorn takes httptools where some other package brought it: another
-                # parser than the one that is tested, and one without a limit for headers.
-                http="h11",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                h11_max_incomplete_event_size=LIMITS.header_bytes,
-                timeout_graceful_shutdown=GRACE_S,
-            )
-        )
+        self._auth = auth
+        self._routes = routes(self._services)
+        hosts = tuple(f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]"))
+        self._loopback = self._listener(Door("loopback", hosts, connections=LIMITS.connections))
+
+    def _listener(self, door: Door) -> Listener:
+        return Listener(create_app(self._routes, self._services, self._auth, door), door)
 
     async def serve(self, sockets: list[socket.socket]) -> None:
         """Listen at once, open the rest beside it, and end cleanly when told to."""
         stop = asyncio.Event()
         _on_signals(stop)
+        await self._loopback.start(sockets)
         opening = asyncio.create_task(self._open())
-        serving = asyncio.create_task(self._server.serve(sockets))
         log.info("listening on port %d", self._port)
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+        await stop.wait()
         log.info("stopping")
         await asyncio.wait([opening], timeout=GRACE_S)
         # Streams get their last event, then the connections close, then the memory.
         await self._work.aclose()
-        self._server.should_exit = True
-        stopping.cancel()
-        await serving
+        await self._loopback.close()
         await self._store.aclose()
         log.info("stopped")
 
@@ -221,45 +209,10 @@ class Daemon:
         return engine, Models(catalogue, engine, self._paths)
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: the daemon ends its streams first."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:
-        """Leave signals alone."""
-        yield
-
-
 def _import_memory() -> Any:
     from assistant.memory.service import open_memory
 
     return open_memory
-
-
-def _listen(port: int) -> list[socket.socket]:
-    """Sockets on 127.0.0.1 and, where there is one, ::1. Raises PortTaken."""
-    first = _bind(socket.AF_INET, "127.0.0.1", port)
-    sockets = [first]
-    if socket.has_ipv6:
-        with contextlib.suppress(OSError, PortTaken):
-            sockets.append(_bind(socket.AF_INET6, "::1", int(first.getsockname()[1])))
-    return sockets
-
-
-def _bind(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
-    # With the protocol named, asyncio turns Nagle's algorithm off (it looks at `sock.proto`);
-    # left at 0, every answer waits 40 ms for a delayed acknowledgement.
-    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        # On Windows this option would let another program take the port away from us.
-        if sys.platform != "win32":
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
-        sock.listen(512)
-    except OSError as exc:
-        sock.close()
-        raise PortTaken(f"Nothing can listen on port {port}: another program does.") from exc
-    return sock
 
 
 def _on_signals(stop: asyncio.Event) -> None:

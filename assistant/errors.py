@@ -3,6 +3,8 @@
     AssistantError             ours
       InvalidInput               what was sent cannot be used
         InvalidJson                the body is not strict JSON
+        Ambiguous                  no valid HTTP, or HTTP that two programs could read differently
+        TooSlow                    the request did not arrive in time
         EmptyText                  there is no text in it
         TextTooLong                one field is over its limit
         BodyTooLarge               the whole body is over its limit
@@ -21,6 +23,9 @@
         ForeignOrigin              a web page of another site asks
         Untrusted                  words that are not the user's would be taken for theirs
         SourceRefused              this folder or file is never read
+        TooManyConnections         every connection is taken and in use
+        LanRefused                 other machines could reach us without TLS and a paired device
+        SocketUnsafe               the owner's socket cannot be made safely
       NotFound                   the thing named is not there
         RouteNotFound  MethodNotAllowed  MemoryNotFound  ConversationNotFound
         TurnNotFound  ModelNotFound  BackupNotFound  SourceNotFound
@@ -105,6 +110,24 @@ class InvalidJson(InvalidInput):
     status = 400
     default = "The body is not valid JSON."
     advice = "Send UTF-8 JSON without NaN, Infinity or lone surrogates."
+
+
+class Ambiguous(InvalidInput):
+    """No valid HTTP, or a request whose end two programs could see in different places."""
+
+    code = "ambiguous_request"
+    status = 400
+    default = "This is no valid HTTP request."
+    advice = "Send HTTP/1.1 with either Content-Length or Transfer-Encoding."
+
+
+class TooSlow(InvalidInput):
+    """The request did not arrive in time."""
+
+    code = "too_slow"
+    status = 408
+    default = "The request did not arrive in time."
+    advice = "Send it again, at once and whole."
 
 
 class EmptyText(InvalidInput):
@@ -251,6 +274,29 @@ class Untrusted(Refused):
     code = "untrusted"
     default = "Text that is not yours cannot become a fact."
     advice = "Show it to the user word for word; with their yes it can."
+class TooManyConnections(Refused):
+    """Every connection is taken, and none of them is idle."""
+
+    code = "too_many_connections"
+    status = 503
+    default = "Too many connections are open."
+    advice = "Close some, then try again."
+
+
+class LanRefused(Refused):
+    """Other machines could reach the daemon without TLS, or though no device is paired."""
+
+    code = "lan_refused"
+    default = "Nestor does not listen on the network like this."
+    advice = "Pair a device first: `nestor pair`."
+
+
+class SocketUnsafe(Refused):
+    """The owner's socket cannot be made where nobody else can reach it."""
+
+    code = "socket_unsafe"
+    default = "The owner's socket cannot be made: its folder belongs to another user or cannot be written."
+    advice = "Check XDG_RUNTIME_DIR, or set NESTOR_HOME to a folder of yours with a short path."
 
 
 class SourceRefused(Refused):

@@ -529,3 +529,18 @@ class ChildStatus(msgspec.Struct, frozen=True):
     rss_bytes: int = 0
     starts: int = 0
     crashes: int = 0
+
+
+# --- doors -----------------------------------------------------------------------------------
+
+
+class Door(msgspec.Struct, frozen=True):
+    """One way in: where it listens decides what a request must look like, and how many there may be."""
+
+    name: Literal["loopback", "socket", "lan"]
+    hosts: tuple[str, ...]
+    """The exact values of the Host header that are ours here."""
+    scheme: Literal["http", "https"] = "http"
+    connections: int = 64
+    peer_connections: int = 0
+    """Of them, how many one address may have. 0: all."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp
@@ -26,6 +24,7 @@ from assistant.api import (
 from assistant.api.auth import Auth
 from assistant.api.guard import Guard
 from assistant.api.services import Services
+from assistant.types import Door
 
 # FastAPI records requests and exceptions with OpenTelemetry unless told not to.
 _NO_TELEMETRY: TelemetryConfig = {
@@ -68,6 +67,6 @@ def routes(services: Services) -> FastAPI:
     return app
 
 
-def create_app(services: Services, auth: Auth, hosts: Sequence[str]) -> ASGIApp:
-    """The API as served. `hosts` are the values of the Host header that are ours."""
-    return Guard(routes(services), auth, services, hosts)
+def create_app(app: FastAPI, services: Services, auth: Auth, door: Door) -> ASGIApp:
+    """The routes as served through one door."""
+    return Guard(app, auth, services, door)
