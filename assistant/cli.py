@@ -12,6 +12,8 @@ from assistant import __version__
 from assistant.clients import console, forgetting, safekeeping
 from assistant.clients import sources as sources_commands
 from assistant.clients.commands import EXIT_FAILED, Group, daemon, example, json_option
+from assistant.clients.devices import devices
+from assistant.clients.pairing import pair
 from assistant.config import Paths, Settings, load_paths, load_settings, owner_token
 from assistant.errors import (
     AlreadyRunning,
@@ -468,6 +470,10 @@ def token(as_json: bool) -> None:
     """Print the owner's token, for your own programs."""
     value = owner_token(load_paths().token)
     return console.as_json({"token": value}) if as_json else console.line(value)
+
+
+main.add_command(devices)
+main.add_command(pair)
 
 
 def _unlock(paths: Paths, settings: Settings) -> None:

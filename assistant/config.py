@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import secrets
+import tempfile
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +20,8 @@ from assistant.errors import ConfigInvalid
 
 PREFIX = "NESTOR_"
 TOKEN_BYTES = 32
+_SOCKET_FOLDER_BYTES = 90
+"""The path of a unix socket has room for about 104 (unix(7), sun_path)."""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -43,6 +47,24 @@ class Limits(msgspec.Struct, frozen=True):
     """Connections from this machine; when they are all taken, the longest idle one gives way."""
     socket_connections: int = 256
     """Connections of the owner's own programs, through the unix socket."""
+    guesses: int = 5
+    """Wrong tokens from one address that are looked at; more only after a pause."""
+    guess_pause_s: int = 60
+    """That pause; it doubles with each wrong token after it, up to an hour."""
+    door_guesses: int = 100
+    """Wrong tokens from all addresses of the LAN that are looked at within an hour."""
+    lan_connections: int = 64
+    """Connections from other machines."""
+    peer_connections: int = 16
+    """Of them, how many one address may have."""
+    pair_s: int = 120
+    """Seconds that a window for pairing stays open."""
+    pair_tries: int = 5
+    """Wrong codes and secrets until it closes, whoever sent them."""
+    pair_poll_s: int = 15
+    """Seconds that a device's question whether it was accepted may wait for the owner."""
+    device_classes: int = 32
+    """Classes of memory that one device may be kept to."""
     json_depth: int = 64
     """Nested arrays and objects in a body."""
     turn_chars: int = 32_000
@@ -202,6 +224,22 @@ class Paths(msgspec.Struct, frozen=True):
     state: Path
     cache: Path
     models: Path
+    runtime: Path
+
+    @property
+    def socket(self) -> Path:
+        """The owner's unix socket, 0600."""
+        return self.runtime / "api.sock"
+
+    @property
+    def pipe(self) -> str:
+        """The same on Windows: the name of a pipe."""
+        return "\\\\.\\pipe\\nestor-" + _short_hash(self.data)
+
+    @property
+    def tls(self) -> Path:
+        """Keys and certificates for the LAN; made by the first `nestor pair`."""
+        return self.config / "tls"
 
     @property
     def config_file(self) -> Path:
@@ -275,13 +313,22 @@ def load_paths(environ: Mapping[str, str] = os.environ) -> Paths:
     if home:
         base = Path(home).expanduser().absolute()
         config, data, state, cache = (base / n for n in ("config", "data", "state", "cache"))
+        runtime = base / "run"
     else:
         dirs = PlatformDirs("nestor", appauthor=False)
         config, data = Path(dirs.user_config_dir), Path(dirs.user_data_dir)
         state, cache = Path(dirs.user_state_dir), Path(dirs.user_cache_dir)
+        session = environ.get("XDG_RUNTIME_DIR", "")
+        runtime = Path(session) / "nestor" if session else state / "run"
+    if len(os.fsencode(runtime)) > _SOCKET_FOLDER_BYTES:
+        runtime = Path(tempfile.gettempdir()) / f"nestor-{_short_hash(data)}"
     models = environ.get("NESTOR_MODELS", "")
     folder = Path(models).expanduser().absolute() if models else data / "models"
-    return Paths(config=config, data=data, state=state, cache=cache, models=folder)
+    return Paths(config=config, data=data, state=state, cache=cache, models=folder, runtime=runtime)
+
+
+def _short_hash(path: Path) -> str:
+    return hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
 
 
 def load_settings(

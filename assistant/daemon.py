@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Collection
 from logging.handlers import RotatingFileHandler
 from typing import Any
@@ -20,14 +21,17 @@ from assistant.config import LIMITS, Paths, Settings, owner_token
 from assistant.core.chats import Chats
 from assistant.core.compaction import Compactor
 from assistant.core.completion import Completions
+from assistant.core.devices import Devices
 from assistant.core.drafts import Drafts
 from assistant.core.forgetting import Forgetting
+from assistant.core.pairing import Pairing
 from assistant.core.prompt import SYSTEM
 from assistant.core.turn import Turns
 from assistant.errors import AssistantError, Internal
 from assistant.instance import Instance, Running
+from assistant.listen.lan import Lan
 from assistant.listen.listener import Listener
-from assistant.listen.sockets import loopback
+from assistant.listen.sockets import loopback, owners
 from assistant.types import Door
 from assistant.worker import sandbox
 
@@ -43,17 +47,21 @@ def run(paths: Paths, settings: Settings) -> None:
     """Run the daemon until SIGTERM or SIGINT. Raises AlreadyRunning, PortTaken, ConfigInvalid."""
     os.umask(0o077)
     sandbox.forbid_dumps()
+    _room_for_connections()
     paths.make()
     instance = Instance(paths.lock)
     instance.acquire()
     try:
         _log_to(paths, settings)
         sockets = loopback(settings.port)
+        # Before anybody is told that we are here: an earlier daemon's socket leads nowhere.
+        owners_own = _owners_socket(paths)
         port = int(sockets[0].getsockname()[1])
         auth = Auth(owner_token(paths.token))
         instance.announce(Running(pid=os.getpid(), port=port, version=__version__))
-        asyncio.run(Daemon(paths, settings, auth, port).serve(sockets))
+        asyncio.run(Daemon(paths, settings, auth, port).serve(sockets, owners_own))
     finally:
+        paths.socket.unlink(missing_ok=True)
         instance.release()
 
 
@@ -72,14 +80,19 @@ class Daemon:
         hosts = tuple(f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]"))
         self._loopback = self._listener(Door("loopback", hosts, connections=LIMITS.connections))
 
+        self._owners = self._listener(
+            Door("socket", ("localhost",), connections=LIMITS.socket_connections)
+        )
+
     def _listener(self, door: Door) -> Listener:
         return Listener(create_app(self._routes, self._services, self._auth, door), door)
 
-    async def serve(self, sockets: list[socket.socket]) -> None:
+    async def serve(self, sockets: list[socket.socket], owners_own: list[socket.socket]) -> None:
         """Listen at once, open the rest beside it, and end cleanly when told to."""
         stop = asyncio.Event()
         _on_signals(stop)
         await self._loopback.start(sockets)
+        await self._open_owners_door(owners_own)
         opening = asyncio.create_task(self._open())
         log.info("listening on port %d", self._port)
         await stop.wait()
@@ -87,9 +100,18 @@ class Daemon:
         await asyncio.wait([opening], timeout=GRACE_S)
         # Streams get their last event, then the connections close, then the memory.
         await self._work.aclose()
-        await self._loopback.close()
+        for listener in (self._loopback, self._owners):
+            await listener.close()
         await self._store.aclose()
         log.info("stopped")
+
+    async def _open_owners_door(self, sockets: list[socket.socket]) -> None:
+        if sys.platform != "win32":
+            return await self._owners.start(sockets)
+        try:
+            await self._owners.start_pipe(self._paths.pipe)
+        except AssistantError as exc:
+            log.warning("%s %s", exc.message, exc.hint)
 
     async def _open(self) -> None:
         try:
@@ -116,6 +138,7 @@ class Daemon:
         self._work.push_async_callback(models.close)
         self._assemble(engine, memory)
         services.completions = Completions(engine, memory.memories)
+        await self._let_devices_in(memory.devices)
         services.memories = memory.memories
         services.forgetter = memory.forgetter
         memory.forgetter.sealed = self._states_holding(memory.key.secret)
@@ -163,6 +186,26 @@ class Daemon:
 
         return holding
 
+    async def _let_devices_in(self, store: Any) -> None:
+        """Devices, pairing, and the network if a device is paired that comes from there."""
+        services = self._services
+        devices = services.devices = Devices(store)
+        lan = Lan(
+            self._paths,
+            self._settings.port and self._settings.port + 1,
+            lambda door: create_app(self._routes, services, self._auth, door),
+            store,
+            lambda: any(one.kind in ("phone", "computer") for one in devices.list()),
+        )
+        services.pairing = Pairing(devices, lan)
+        services.diagnose = lan.diagnose
+        self._work.push_async_callback(devices.close)
+        self._work.push_async_callback(lan.close)
+        await devices.load()
+        devices.on_changed = lan.on_devices_changed
+        self._auth.devices = devices
+        await lan.resume()
+
     def _assemble(self, engine: Any, memory: Any) -> None:
         """What core does, each part built once."""
         services, turn_log = self._services, memory.conversations
@@ -207,6 +250,29 @@ class Daemon:
             )
             engine = LocalEngine(child, catalogue, self._settings, loader)
         return engine, Models(catalogue, engine, self._paths)
+
+
+def _owners_socket(paths: Paths) -> list[socket.socket]:
+    """The owner's socket; none where it cannot be had, and then wrong tokens can make the owner wait."""
+    if sys.platform == "win32":
+        return []
+    try:
+        return [owners(paths.socket)]
+    except AssistantError as exc:
+        log.warning("%s %s", exc.message, exc.hint)
+        return []
+
+
+def _room_for_connections() -> None:
+    """As many files as our limits need; a soft limit of 256 or 1,024 is usual."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = 2 * LIMITS.connections + LIMITS.socket_connections
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _import_memory() -> Any:

@@ -19,6 +19,9 @@
         ContextOverflow            the prompt does not fit into the model's context
       Refused                    who asks may not
         Unauthorized               no token, or not one of ours
+        TooManyGuesses             tokens or codes were tried too often from there
+        ScopeMissing               this device may do other things, but not that
+        PairingRefused             no window for this device, or not with this code
         ForeignHost                the Host header names another machine
         ForeignOrigin              a web page of another site asks
         Untrusted                  words that are not the user's would be taken for theirs
@@ -29,6 +32,8 @@
       NotFound                   the thing named is not there
         RouteNotFound  MethodNotAllowed  MemoryNotFound  ConversationNotFound
         TurnNotFound  ModelNotFound  BackupNotFound  SourceNotFound
+        TurnNotFound  ModelNotFound  BackupNotFound
+        TurnNotFound  ModelNotFound  DeviceNotFound
       Conflict                   not in this state
         TurnRunning                this conversation is still answering
         ModelMissing               the model is known, but not on this machine
@@ -250,6 +255,31 @@ class Unauthorized(Refused):
     advice = "Send `Authorization: Bearer <token>`; `nestor token` prints yours."
 
 
+class TooManyGuesses(Refused):
+    """Wrong tokens or codes were tried too often from there; more are not even looked at for a while."""
+
+    code = "too_many_guesses"
+    status = 429
+    default = "Too many wrong tokens came from there."
+    advice = "Wait, then use a right one. Through the owner's socket `nestor` works all the while."
+
+
+class ScopeMissing(Refused):
+    """The device may do other things, but not that."""
+
+    code = "scope_missing"
+    default = "This device may not do that."
+    advice = "On your computer, `nestor devices scope` changes what it may do."
+
+
+class PairingRefused(Refused):
+    """No window, a wrong code, or another device was first. One answer, so that nothing can be learnt."""
+
+    code = "pairing_refused"
+    default = "This device cannot be paired now."
+    advice = "Run `nestor pair` on your computer, and use the new code."
+
+
 class ForeignHost(Refused):
     """The Host header names another machine: DNS rebinding, or a proxy nobody configured."""
 
@@ -274,6 +304,8 @@ class Untrusted(Refused):
     code = "untrusted"
     default = "Text that is not yours cannot become a fact."
     advice = "Show it to the user word for word; with their yes it can."
+
+
 class TooManyConnections(Refused):
     """Every connection is taken, and none of them is idle."""
 
@@ -380,6 +412,14 @@ class SourceNotFound(NotFound):
     code = "source_not_found"
     default = "There is no source with that id."
     advice = "`nestor sources list` shows what is allowed."
+
+
+class DeviceNotFound(NotFound):
+    """No such device, or it was revoked."""
+
+    code = "device_not_found"
+    default = "There is no device with that id."
+    advice = "`nestor devices list` shows them."
 
 
 class Conflict(AssistantError):

@@ -7,6 +7,7 @@ import re
 import secrets
 import time
 import unicodedata
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
@@ -15,6 +16,7 @@ import msgspec
 Role = Literal["system", "user", "assistant", "tool"]
 Kind = Literal["fact", "preference", "event", "task", "note", "chunk", "summary"]
 Trust = Literal["user", "device", "tool", "file", "web", "model"]
+AccessScope = Literal["chat", "memory.read", "memory.write", "tools", "approve", "admin"]
 TurnStatus = Literal["running", "done", "failed", "cancelled"]
 Priority = Literal["interactive", "ambient", "background"]
 JobState = Literal["running", "paused", "done", "failed"]
@@ -489,6 +491,10 @@ class Conversation(msgspec.Struct, frozen=True):
     system: str
     created_at: str
     updated_at: str
+    device: str = ""
+    """Who started it; empty: the owner's own programs."""
+    classes: tuple[str, ...] | None = None
+    """Which scopes of memory may be recalled in it; None: all."""
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -531,7 +537,56 @@ class ChildStatus(msgspec.Struct, frozen=True):
     crashes: int = 0
 
 
-# --- doors -----------------------------------------------------------------------------------
+# --- devices and doors -----------------------------------------------------------------------------------
+
+
+ACCESS_SCOPES: tuple[AccessScope, ...] = get_args(AccessScope)
+
+
+class Device(msgspec.Struct, frozen=True):
+    """Whoever may ask: a phone, another computer, a program; or the owner, whose id is empty."""
+
+    id: str
+    name: str
+    kind: Literal["owner", "phone", "computer", "program"]
+    scopes: tuple[AccessScope, ...]
+    """What it may do."""
+    classes: tuple[str, ...] | None = None
+    """Which scopes of memory it may see: `work`, or `work/*` for all below it too. None: all."""
+    created_at: str = ""
+    last_used_at: str | None = None
+    expires_at: str | None = None
+    revoked_at: str | None = None
+
+    @property
+    def sight(self) -> tuple[str, ...] | None:
+        """The classes of memory that may reach it, by whatever way. None: all; empty: none."""
+        return self.classes if "memory.read" in self.scopes else ()
+
+
+OWNER = Device("", "owner", "owner", ACCESS_SCOPES)
+"""The owner's own programs, on the machine itself."""
+
+
+def in_classes(scope: str, classes: Sequence[str] | None) -> bool:
+    """Whether a memory of this scope is in one of these classes."""
+    if classes is None:
+        return True
+    return any(
+        scope == one.removesuffix("/*") or (one.endswith("/*") and scope.startswith(one[:-1]))
+        for one in classes
+    )
+
+
+class Network(msgspec.Struct, frozen=True):
+    """Where other machines reach us."""
+
+    addresses: tuple[str, ...]
+    """As host:port, likeliest first."""
+    fingerprint: str
+    """SHA-256 of our certificate, in hexadecimal."""
+    authority: str
+    """The certificate of the authority that signed it, PEM."""
 
 
 class Door(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp
 
@@ -10,17 +10,20 @@ from assistant import __version__
 from assistant.api import (
     backups,
     conversations,
+    devices,
     faults,
     forgetting,
     health,
     memories,
     models,
     openai,
+    pair,
     sources,
     transfer,
     turns,
     warm,
 )
+from assistant.api.access import access
 from assistant.api.auth import Auth
 from assistant.api.guard import Guard
 from assistant.api.services import Services
@@ -46,6 +49,8 @@ ROUTERS = (
     forgetting.router,
     sources.router,
     models.router,
+    devices.router,
+    pair.router,
     openai.router,
 )
 
@@ -59,6 +64,7 @@ def routes(services: Services) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         telemetry=_NO_TELEMETRY,
+        dependencies=[Depends(access)],
     )
     app.state.services = services
     faults.install(app)

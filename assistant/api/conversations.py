@@ -6,8 +6,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from assistant.api.access import needs
 from assistant.api.backups import deleted
-from assistant.api.deps import Cursor, Limit, Use
+from assistant.api.deps import Caller, Cursor, Limit, Use, own_chat
 from assistant.api.replies import page, reply
 from assistant.config import LIMITS
 from assistant.core.checks import check_text
@@ -29,41 +30,50 @@ class Rename(BaseModel):
     title: str = Field(max_length=LIMITS.title_chars)
 
 
-@router.post("", status_code=201)
-async def create(use: Use, body: NewConversation | None = None) -> Response:
+@router.post("", status_code=201, openapi_extra=needs("chat"))
+async def create(use: Use, asks: Caller, body: NewConversation | None = None) -> Response:
     """Start a conversation. Without a title it takes one from its first question."""
     title = body.title.strip() if body else ""
     if title:
         check_text(title, LIMITS.title_chars)
-    made = await use.conversations.create(title=title, system=use.system_prompt)
+    made = await use.conversations.create(
+        title=title, system=use.system_prompt, device=asks.id, classes=asks.sight
+    )
     return reply(_shown(made), 201)
 
 
-@router.get("")
-async def list_conversations(use: Use, limit: Limit = 50, cursor: Cursor = None) -> Response:
+@router.get("", openapi_extra=needs("chat"))
+async def list_conversations(
+    use: Use, asks: Caller, limit: Limit = 50, cursor: Cursor = None
+) -> Response:
     """Conversations, the latest first."""
-    rows, following = await use.conversations.list(cursor=cursor, limit=limit)
+    rows, following = await use.conversations.list(
+        cursor=cursor, limit=limit, device=asks.id, classes=asks.sight
+    )
     return page([_shown(row) for row in rows], following)
 
 
-@router.get("/{conversation_id}")
-async def read(use: Use, conversation_id: str) -> Response:
+@router.get("/{conversation_id}", openapi_extra=needs("chat"))
+async def read(use: Use, asks: Caller, conversation_id: str) -> Response:
     """One conversation with its turns, oldest first."""
+    await own_chat(use, asks, conversation_id)
     found = await use.conversations.get(conversation_id)
     turns = await use.conversations.turns(conversation_id)
     return reply(_shown(found) | {"turns": [shown_turn(turn) for turn in turns]})
 
 
-@router.patch("/{conversation_id}")
-async def rename(use: Use, conversation_id: str, body: Rename) -> Response:
+@router.patch("/{conversation_id}", openapi_extra=needs("chat"))
+async def rename(use: Use, asks: Caller, conversation_id: str, body: Rename) -> Response:
     """Give it another title."""
     check_text(body.title, LIMITS.title_chars)
+    await own_chat(use, asks, conversation_id)
     return reply(_shown(await use.conversations.update(conversation_id, title=body.title.strip())))
 
 
-@router.delete("/{conversation_id}")
-async def delete(use: Use, conversation_id: str) -> Response:
+@router.delete("/{conversation_id}", openapi_extra=needs("chat"))
+async def delete(use: Use, asks: Caller, conversation_id: str) -> Response:
     """Delete a conversation and all its turns, for good; answers which backups still hold it."""
+    await own_chat(use, asks, conversation_id)
     if use.turns.running(conversation_id):
         raise TurnRunning
     turns = await use.conversations.delete(conversation_id)

@@ -9,6 +9,8 @@ from fastapi import Depends, Query, Request
 from assistant.api.auth import DEVICE
 from assistant.api.services import Services
 from assistant.config import LIMITS
+from assistant.errors import ConversationNotFound, TurnNotFound
+from assistant.types import Conversation, Device
 
 # Coroutines, though nothing is awaited: FastAPI sends plain functions through a pool of threads.
 
@@ -19,14 +21,39 @@ async def services(request: Request) -> Services:
     return found
 
 
-async def device(request: Request) -> str:
-    """Who asks, as the guard found out from the token; empty: the owner's own programs."""
-    return str(request.scope.get(DEVICE, ""))
+async def caller(request: Request) -> Device:
+    """Who asks, as the guard found out from the token."""
+    found: Device = request.scope[DEVICE]
+    return found
 
 
 Use = Annotated[Services, Depends(services)]
-Device = Annotated[str, Depends(device)]
+Caller = Annotated[Device, Depends(caller)]
 Limit = Annotated[int, Query(ge=1, le=LIMITS.page_rows, description="Rows in this page.")]
 Cursor = Annotated[
     str | None, Query(max_length=LIMITS.name_chars, description="`next` of the page before.")
 ]
+
+
+async def own_chat(use: Services, asks: Device, conversation_id: str) -> Conversation | None:
+    """Raise ConversationNotFound for a chat that may hold more than this device may see.
+
+    Whoever sees all of the memory sees all chats (and None is returned, for nothing was read);
+    others see those they started while they saw just what they see now.
+    """
+    if asks.sight is None:
+        return None
+    found = await use.conversations.get(conversation_id)
+    if (found.device, found.classes) != (asks.id, asks.sight):
+        raise ConversationNotFound
+    return found
+
+
+async def own_turn(use: Services, asks: Device, turn_id: str) -> None:
+    """The same for a turn. Raises TurnNotFound."""
+    if asks.sight is not None:
+        turn = await use.conversations.turn(turn_id)
+        try:
+            await own_chat(use, asks, turn.conversation_id)
+        except ConversationNotFound as exc:
+            raise TurnNotFound from exc

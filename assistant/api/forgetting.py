@@ -9,12 +9,14 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from assistant.api.access import needs
 from assistant.api.backups import deleted
-from assistant.api.deps import Use
+from assistant.api.deps import Caller, Use
+from assistant.api.memories import visible
 from assistant.config import LIMITS
 from assistant.core.checks import check_text
 from assistant.core.moments import parse_moment
-from assistant.errors import InvalidInput
+from assistant.errors import InvalidInput, ScopeMissing
 from assistant.types import Forget
 
 router = APIRouter(prefix="/api/v1", tags=["memories"])
@@ -62,8 +64,8 @@ class ForgetIn(BaseModel):
         )
 
 
-@router.post("/forget")
-async def forget(use: Use, body: ForgetIn) -> Response:
+@router.post("/forget", openapi_extra=needs("memory.write"))
+async def forget(use: Use, asks: Caller, body: ForgetIn) -> Response:
     """Delete for good and search all files for it; answers what went, what was found, and which backups
     still hold it.
 
@@ -71,8 +73,12 @@ async def forget(use: Use, body: ForgetIn) -> Response:
     that its dry run answers.
     """
     which = body.value()
+    if asks.classes is not None and not which.ids:
+        raise ScopeMissing("This device sees some memories only, and forgets by id alone.")
+    if which.everything and "admin" not in asks.scopes:
+        raise ScopeMissing("To forget everything needs the scope admin.")
     for memory_id in which.ids:
-        await use.memories.get(memory_id)
+        await visible(use, asks, memory_id)
     if body.dry_run:
         told = await use.forgetter.dry_run(which)
         answer: dict[str, Any] = {"dry_run": True, "would_forget": told.ids}

@@ -6,25 +6,28 @@ of a type we read, and strict JSON. A WebSocket passes the same before it is acc
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import re
+from collections.abc import Iterator
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assistant.api import bodies
-from assistant.api.auth import DEVICE, Auth
+from assistant.api.auth import DEVICE, DOOR, Auth
 from assistant.api.disconnect import ClientLeft
 from assistant.api.origin import Origin
 from assistant.api.replies import error_reply
 from assistant.api.services import Services
 from assistant.config import RESPONSE_HEADERS
-from assistant.errors import AssistantError, Internal
-from assistant.types import Door
+from assistant.errors import AssistantError, Internal, Unauthorized
+from assistant.types import Device, Door
 
 log = logging.getLogger(__name__)
 
-OPEN = frozenset({("GET", "/health")})
-"""Method and path of everything that needs no token."""
+OPEN = frozenset({("GET", "/health"), ("POST", "/api/v1/pair/claim")})
+"""Method and path of everything that needs no token. Each of them says so itself too (`access`)."""
 
 _ANSWERED = re.compile(r"/v1/chat/completions|/api/v1/conversations/[^/]+/turns")
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
@@ -38,6 +41,7 @@ class Guard:
         self._app = app
         self._auth = auth
         self._services = services
+        self._door = door
         self._origin = Origin(door)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,8 +57,14 @@ class Guard:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = _Response(send)
         try:
-            receive = await self._admit(scope, receive)
-            await self._app(scope, receive, response.send)
+            self._origin.check(scope)
+            scope[DOOR] = self._door.name
+            if (scope["method"], scope["path"]) in OPEN:
+                await self._app(scope, await _bodied(scope, receive), response.send)
+            else:
+                with self._known(scope, await self._authenticate(scope)):
+                    receive = await self._admit(scope, receive)
+                    await self._app(scope, receive, response.send)
         except AssistantError as exc:
             await response.fail(exc, scope, receive)
         except ClientLeft:
@@ -68,26 +78,53 @@ class Guard:
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             self._origin.check(scope)
-            scope[DEVICE] = self._auth.authenticate(scope["headers"])
+            device = await self._authenticate(scope)
             await self._services.wait()
         except AssistantError:
             # Before accept: the client gets a 403 and no WebSocket.
-            await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
-        else:
-            await self._app(scope, receive, send)
+            return await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
+        try:
+            with self._known(scope, device):
+                await self._app(scope, receive, send)
+        except Unauthorized:
+            with contextlib.suppress(RuntimeError, OSError):  # it may be closed already
+                await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
+
+    async def _authenticate(self, scope: Scope) -> Device:
+        if self._auth.must_wait(scope):
+            await self._services.wait()
+        return self._auth.authenticate(scope, self._door)
+
+    @contextlib.contextmanager
+    def _known(self, scope: Scope, device: Device) -> Iterator[None]:
+        """Whoever asks is noted. Raises Unauthorized as soon as a device may ask no more."""
+        scope[DEVICE] = device
+        if not device.id or self._auth.devices is None:
+            yield
+            return
+        visit = self._auth.devices.enter(device)
+        try:
+            yield
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not visit.ended or task is None:
+                raise
+            task.uncancel()
+            raise Unauthorized from None
+        finally:
+            visit.leave()
 
     async def _admit(self, scope: Scope, receive: Receive) -> Receive:
-        self._origin.check(scope)
-        if (scope["method"], scope["path"]) in OPEN:
-            return receive
-        scope[DEVICE] = self._auth.authenticate(scope["headers"])
         if scope["method"] == "POST" and _ANSWERED.fullmatch(scope["path"]):
             # Before the body is read and routed: in a crowd that is most of the work.
-            self._services.check_room(scope[DEVICE])
-        if scope["method"] in _BODY_METHODS:
-            receive = await bodies.strict(scope, receive)
+            self._services.check_room(scope[DEVICE].id)
+        receive = await _bodied(scope, receive)
         await self._services.wait()
         return receive
+
+
+async def _bodied(scope: Scope, receive: Receive) -> Receive:
+    return await bodies.strict(scope, receive) if scope["method"] in _BODY_METHODS else receive
 
 
 class _Response:

@@ -10,15 +10,23 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.responses import Response
 
+from assistant.api.access import needs
 from assistant.api.backups import deleted
-from assistant.api.deps import Cursor, Limit, Use
+from assistant.api.deps import Caller, Cursor, Limit, Use
 from assistant.api.faults import invalid
 from assistant.api.replies import page, reply
+from assistant.api.services import Services
 from assistant.config import LIMITS
 from assistant.core.checks import check_text
 from assistant.core.moments import parse_moment
-from assistant.errors import AssistantError, InvalidInput, InvalidJson
-from assistant.types import Kind, NewMemory
+from assistant.errors import (
+    AssistantError,
+    InvalidInput,
+    InvalidJson,
+    MemoryNotFound,
+    ScopeMissing,
+)
+from assistant.types import Device, Kind, Memory, NewMemory, in_classes
 
 router = APIRouter(prefix="/api/v1", tags=["memories"])
 
@@ -34,11 +42,12 @@ class MemoryIn(BaseModel):
     source: _Name = None
     speaker: _Name = None
     thread: _Name = None
+    scope: _Name = Field(None, description="What it belongs to: `work`, `work/berlin`, …")
 
-    def value(self) -> NewMemory:
-        """As stored. Raises EmptyText, InvalidInput."""
+    def value(self, asks: Device) -> NewMemory:
+        """As stored. Raises EmptyText, InvalidInput, ScopeMissing."""
         check_text(self.text, LIMITS.memory_chars)
-        for name in (self.source, self.speaker, self.thread):
+        for name in (self.source, self.speaker, self.thread, self.scope):
             if name:
                 check_text(name, LIMITS.title_chars)
         return NewMemory(
@@ -48,6 +57,7 @@ class MemoryIn(BaseModel):
             source=self.source or None,
             speaker=self.speaker or None,
             thread=self.thread or None,
+            scope=_scope(self.scope, asks),
         )
 
 
@@ -71,15 +81,16 @@ class Search(BaseModel):
 _Import = TypeAdapter(list[MemoryIn])
 
 
-@router.post("/memories", status_code=201)
-async def create(use: Use, body: MemoryIn) -> Response:
+@router.post("/memories", status_code=201, openapi_extra=needs("memory.write"))
+async def create(use: Use, asks: Caller, body: MemoryIn) -> Response:
     """Remember. The row is on disk when this answers; its vector follows."""
-    return reply(await use.memories.add(body.value()), 201)
+    return reply(await use.memories.add(body.value(asks)), 201)
 
 
-@router.get("/memories")
+@router.get("/memories", openapi_extra=needs("memory.read"))
 async def list_memories(
     use: Use,
+    asks: Caller,
     limit: Limit = 50,
     cursor: Cursor = None,
     kind: Kind | None = None,
@@ -87,29 +98,33 @@ async def list_memories(
 ) -> Response:
     """Memories, the latest first."""
     rows, following = await use.memories.list(
-        cursor=cursor, limit=limit, kind=kind, include_closed=closed
+        cursor=cursor, limit=limit, kind=kind, include_closed=closed, classes=asks.sight
     )
     return page(rows, following)
 
 
-@router.post("/memories/search")
-async def search(use: Use, body: Search) -> Response:
+@router.post("/memories/search", openapi_extra=needs("memory.read"))
+async def search(use: Use, asks: Caller, body: Search) -> Response:
     """The nearest memories, best first. Superseded ones only with `as_of`."""
     check_text(body.query, LIMITS.query_chars)
     found = await use.memories.recall(
-        body.query, k=body.k, kinds=body.kinds, as_of=parse_moment(body.as_of)
+        body.query,
+        k=body.k,
+        kinds=body.kinds,
+        as_of=parse_moment(body.as_of),
+        classes=asks.sight,
     )
     return page([_hit(row) for row in found])
 
 
-@router.post("/memories/import", status_code=201)
-async def import_memories(use: Use, request: Request) -> Response:
+@router.post("/memories/import", status_code=201, openapi_extra=needs("memory.write"))
+async def import_memories(use: Use, asks: Caller, request: Request) -> Response:
     """Store many: a JSON list, or JSON Lines (`application/x-ndjson`).
 
     Everything is checked before anything is stored; then one transaction per batch.
     """
     kind = request.headers.get("content-type", "")
-    rows = await asyncio.to_thread(_parse, await request.body(), kind)
+    rows = await asyncio.to_thread(_parse, await request.body(), kind, asks)
     stored: list[str] = []
     for at in range(0, len(rows), LIMITS.import_batch_rows):
         batch = await use.memories.add_many(rows[at : at + LIMITS.import_batch_rows])
@@ -117,17 +132,18 @@ async def import_memories(use: Use, request: Request) -> Response:
     return reply({"imported": len(stored), "ids": stored}, 201)
 
 
-@router.get("/memories/{memory_id}")
-async def read(use: Use, memory_id: str) -> Response:
+@router.get("/memories/{memory_id}", openapi_extra=needs("memory.read"))
+async def read(use: Use, asks: Caller, memory_id: str) -> Response:
     """One memory, superseded or not."""
-    return reply(await use.memories.get(memory_id))
+    return reply(await visible(use, asks, memory_id))
 
 
-@router.patch("/memories/{memory_id}")
-async def edit(use: Use, memory_id: str, body: MemoryEdit) -> Response:
+@router.patch("/memories/{memory_id}", openapi_extra=needs("memory.write"))
+async def edit(use: Use, asks: Caller, memory_id: str, body: MemoryEdit) -> Response:
     """Correct a memory. With a new text this answers the new row; the old one is its history."""
     if body.text is not None:
         check_text(body.text, LIMITS.memory_chars)
+    await visible(use, asks, memory_id)
     text = body.text.strip() if body.text else None
     changed = await use.memories.edit(
         memory_id, text=text, kind=body.kind, importance=body.importance
@@ -135,21 +151,41 @@ async def edit(use: Use, memory_id: str, body: MemoryEdit) -> Response:
     return reply(changed)
 
 
-@router.delete("/memories/{memory_id}")
-async def delete(use: Use, memory_id: str) -> Response:
+@router.delete("/memories/{memory_id}", openapi_extra=needs("memory.write"))
+async def delete(use: Use, asks: Caller, memory_id: str) -> Response:
     """Delete a memory and what was derived from it, for good; answers which backups still hold it."""
+    await visible(use, asks, memory_id)
     await use.memories.delete(memory_id)
     use.turns.forget([memory_id])
     return await deleted(use, {"deleted": memory_id})
 
 
-@router.get("/memories/{memory_id}/history")
-async def history(use: Use, memory_id: str) -> Response:
+@router.get("/memories/{memory_id}/history", openapi_extra=needs("memory.read"))
+async def history(use: Use, asks: Caller, memory_id: str) -> Response:
     """Every version of a memory, oldest first."""
+    await visible(use, asks, memory_id)
     return page(await use.memories.history(memory_id))
 
 
-def _parse(body: bytes, content_type: str) -> list[NewMemory]:
+async def visible(use: Services, asks: Device, memory_id: str) -> Memory:
+    """A memory that this device may know of. Raises MemoryNotFound."""
+    found = await use.memories.get(memory_id)
+    # Not `sight`: to correct or delete takes memory.write, and the id, which reading gave it.
+    if not in_classes(found.scope, asks.classes):
+        raise MemoryNotFound
+    return found
+
+
+def _scope(scope: str | None, asks: Device) -> str:
+    """The scope of a new memory: the one that is named or, for a device kept to some, its first."""
+    if scope is None and asks.classes:
+        return asks.classes[0].removesuffix("/*")
+    if not in_classes(scope or "", asks.classes):
+        raise ScopeMissing("This device may not store memories of that scope.")
+    return scope or ""
+
+
+def _parse(body: bytes, content_type: str, asks: Device) -> list[NewMemory]:
     if content_type.partition(";")[0].strip().lower() == "application/json":
         records = _list(body)
     else:
@@ -161,7 +197,7 @@ def _parse(body: bytes, content_type: str) -> list[NewMemory]:
         parsed = _Import.validate_python(records)
     except ValidationError as exc:
         raise invalid(exc.errors(include_input=False, include_url=False)) from exc
-    return [_value(record, number) for number, record in enumerate(parsed, 1)]
+    return [_value(record, number, asks) for number, record in enumerate(parsed, 1)]
 
 
 def _list(body: bytes) -> list[object]:
@@ -178,9 +214,9 @@ def _line(line: bytes, number: int) -> object:
         raise InvalidJson(f"Line {number} is not valid JSON.") from exc
 
 
-def _value(record: MemoryIn, number: int) -> NewMemory:
+def _value(record: MemoryIn, number: int, asks: Device) -> NewMemory:
     try:
-        return record.value()
+        return record.value(asks)
     except AssistantError as exc:
         raise type(exc)(f"Memory {number}: {exc.message}", exc.hint) from exc
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from assistant.api.access import needs
 from assistant.api.deps import Use
 from assistant.api.replies import event_stream, page, reply
 from assistant.config import LIMITS
@@ -26,32 +27,32 @@ class Choice(BaseModel):
     model: str = Field(max_length=LIMITS.path_chars)
 
 
-@router.get("")
+@router.get("", openapi_extra=needs("chat"))
 async def list_models(use: Use) -> Response:
     """The catalogue, smallest first: what is here, and what is in use."""
     return page(use.models.list())
 
 
-@router.post("/use")
+@router.post("/use", openapi_extra=needs("admin"))
 async def choose(use: Use, body: Choice) -> Response:
     """Answer with another model from now on, after restarts too."""
     check_text(body.model, LIMITS.path_chars)
     return reply(await use.models.use(body.model))
 
 
-@router.post("/{model_id}/pull")
+@router.post("/{model_id}/pull", openapi_extra=needs("admin"))
 async def pull(use: Use, model_id: str) -> Response:
     """Fetch a model; events `progress`, then `done` or `failed`. Ask again to continue."""
     return await _follow(use.models.pull(model_id))
 
 
-@router.post("/{model_id}/verify")
+@router.post("/{model_id}/verify", openapi_extra=needs("admin"))
 async def verify(use: Use, model_id: str) -> Response:
     """Read the whole file and compare its hash; events as for pull."""
     return await _follow(use.models.verify(model_id))
 
 
-@router.delete("/{model_id}")
+@router.delete("/{model_id}", openapi_extra=needs("admin"))
 async def remove(use: Use, model_id: str) -> Response:
     """Delete a model's file."""
     return reply({"deleted": model_id, "freed_bytes": await use.models.remove(model_id)})

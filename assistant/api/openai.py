@@ -15,9 +15,10 @@ from fastapi import Request as HttpRequest
 from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
+from assistant.api.access import needs
 from assistant.api.answers import Answer
 from assistant.api.completions import DEFAULT, ChatRequest
-from assistant.api.deps import Device, Use
+from assistant.api.deps import Caller, Use
 from assistant.api.disconnect import unless_gone
 from assistant.api.replies import keep_alive, reply
 from assistant.api.services import Services
@@ -41,13 +42,13 @@ class EmbeddingsRequest(BaseModel):
     dimensions: Annotated[int | None, Field(ge=1, le=1 << 16)] = None
 
 
-@router.get("/models")
+@router.get("/models", openapi_extra=needs("chat"))
 async def list_models(use: Use) -> Response:
     """The model in use under its id and as `default`, and the embedder."""
     return reply({"object": "list", "data": [_model(name) for name in _names(use)]})
 
 
-@router.get("/models/{model_id:path}")
+@router.get("/models/{model_id:path}", openapi_extra=needs("chat"))
 async def read_model(use: Use, model_id: str) -> Response:
     """One of them."""
     if model_id not in _names(use):
@@ -55,10 +56,10 @@ async def read_model(use: Use, model_id: str) -> Response:
     return reply(_model(model_id))
 
 
-@router.post("/chat/completions")
+@router.post("/chat/completions", openapi_extra=needs("chat"))
 async def chat_completions(
     use: Use,
-    device: Device,
+    asks: Caller,
     request: HttpRequest,
     body: ChatRequest,
     x_nestor_memory: Annotated[str | None, Header(max_length=8)] = None,
@@ -68,7 +69,10 @@ async def chat_completions(
     asked = body.value(use.completions.sampling())
     _check_texts(asked)
     items = use.completions.stream(
-        asked, recall=(x_nestor_memory or "").strip().lower() == "on", device=device
+        asked,
+        recall=(x_nestor_memory or "").strip().lower() == "on",
+        classes=asks.sight,
+        device=asks.id,
     )
     # The prompt is read before the first byte, so that a refusal still has its status.
     prefilled = await unless_gone(request, anext(items))
@@ -81,7 +85,7 @@ async def chat_completions(
     return reply(await unless_gone(request, answer.whole(items)))
 
 
-@router.post("/embeddings")
+@router.post("/embeddings", openapi_extra=needs("chat"))
 async def embeddings(use: Use, body: EmbeddingsRequest) -> Response:
     """Unit vectors of the memory's embedder."""
     texts = [body.input] if isinstance(body.input, str) else body.input

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from assistant.core.completion import Completions
+from assistant.core.devices import Devices
 from assistant.core.drafts import Drafts
 from assistant.core.forgetting import Forgetting
+from assistant.core.pairing import Pairing
 from assistant.core.ports import Recall
 from assistant.core.turn import Turns
 from assistant.errors import AssistantError
@@ -37,7 +39,13 @@ class Memories(Recall, Protocol):
     async def add_many(self, items: Sequence[NewMemory]) -> list[Memory]: ...
     async def get(self, memory_id: str) -> Memory: ...
     async def list(
-        self, *, cursor: str | None, limit: int, kind: str | None, include_closed: bool
+        self,
+        *,
+        cursor: str | None,
+        limit: int,
+        kind: str | None,
+        include_closed: bool,
+        classes: Sequence[str] | None,
     ) -> tuple[list[Memory], str | None]: ...
     async def edit(
         self,
@@ -63,10 +71,12 @@ class Forgetter(Protocol):
 class Conversations(Protocol):
     """The conversations, as routes use them."""
 
-    async def create(self, *, title: str, system: str) -> Conversation: ...
+    async def create(
+        self, *, title: str, system: str, device: str, classes: tuple[str, ...] | None
+    ) -> Conversation: ...
     async def get(self, conversation_id: str) -> Conversation: ...
     async def list(
-        self, *, cursor: str | None, limit: int
+        self, *, cursor: str | None, limit: int, device: str, classes: tuple[str, ...] | None
     ) -> tuple[list[Conversation], str | None]: ...
     async def update(self, conversation_id: str, *, title: str) -> Conversation: ...
     async def delete(self, conversation_id: str) -> Sequence[str]: ...
@@ -149,6 +159,10 @@ class Services:
     drafts: Drafts
     forgetting: Forgetting
     completions: Completions
+    devices: Devices
+    pairing: Pairing
+    diagnose: Callable[[str], Awaitable[list[dict[str, Any]]]]
+    """Why a phone cannot reach an interface (empty: the likeliest)."""
     memories: Memories
     forgetter: Forgetter
     conversations: Conversations

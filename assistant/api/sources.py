@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from assistant.api.access import needs
 from assistant.api.deps import Cursor, Limit, Use
 from assistant.api.replies import page, reply
 from assistant.config import LIMITS
@@ -30,7 +31,7 @@ class SourceIn(BaseModel):
     hidden: bool = Field(False, description="Read hidden files too. Keys and passwords never are.")
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, openapi_extra=needs("admin"))
 async def add(use: Use, body: SourceIn) -> Response:
     """Allow a folder or file to be read. It is indexed in the background, and followed from then on."""
     check_text(body.path, LIMITS.path_chars)
@@ -40,19 +41,19 @@ async def add(use: Use, body: SourceIn) -> Response:
     return reply(made, 201)
 
 
-@router.get("")
+@router.get("", openapi_extra=needs("admin"))
 async def list_sources(use: Use) -> Response:
     """What is allowed, with its state and the progress of the work on it, oldest first."""
     return page(await use.sources.list())
 
 
-@router.get("/{source_id}")
+@router.get("/{source_id}", openapi_extra=needs("admin"))
 async def read(use: Use, source_id: str) -> Response:
     """One of them."""
     return reply(await use.sources.get(source_id))
 
 
-@router.get("/{source_id}/files")
+@router.get("/{source_id}/files", openapi_extra=needs("admin"))
 async def files(
     use: Use,
     source_id: str,
@@ -65,19 +66,19 @@ async def files(
     return page(found, following)
 
 
-@router.post("/{source_id}/pause")
+@router.post("/{source_id}/pause", openapi_extra=needs("admin"))
 async def pause(use: Use, source_id: str) -> Response:
     """Stop following it, across restarts too. What was read stays."""
     return reply(await use.sources.pause(source_id))
 
 
-@router.post("/{source_id}/resume")
+@router.post("/{source_id}/resume", openapi_extra=needs("admin"))
 async def resume(use: Use, source_id: str) -> Response:
     """Follow it again; look for changes at once."""
     return reply(await use.sources.resume(source_id))
 
 
-@router.delete("/{source_id}")
+@router.delete("/{source_id}", openapi_extra=needs("admin"))
 async def remove(use: Use, source_id: str) -> Response:
     """Take it back: all that came from it goes for good. 202 if that goes on in the background."""
     left = await use.sources.remove(source_id)

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Header, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import Response, StreamingResponse
 
+from assistant.api.access import needs
 from assistant.api.deps import Use
 from assistant.api.faults import invalid
 from assistant.api.replies import event_stream
@@ -46,7 +47,7 @@ class Import(BaseModel):
     with_forgotten: bool = Field(False, description="Bring back what was forgotten since, too.")
 
 
-@router.post("/export")
+@router.post("/export", openapi_extra=needs("admin"))
 async def export(use: Use, body: Export | None = None) -> Response:
     """Everything remembered, as one file. Not encrypted unless there is a password."""
     asked = body or Export(password="", vectors=True)
@@ -56,13 +57,14 @@ async def export(use: Use, body: Export | None = None) -> Response:
     return StreamingResponse(_whole(first, pieces), media_type="application/octet-stream")
 
 
-_BODIES = {
+_CONTENT = {
     "application/json": {"schema": Import.model_json_schema()},
     "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
 }
+_BODY = {"requestBody": {"required": True, "content": _CONTENT}}
 
 
-@router.post("/import", openapi_extra={"requestBody": {"required": True, "content": _BODIES}})
+@router.post("/import", openapi_extra=needs("admin") | _BODY)
 async def import_file(
     use: Use,
     request: Request,

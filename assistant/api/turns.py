@@ -8,8 +8,9 @@ from fastapi import APIRouter, Header
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from assistant.api.access import needs
 from assistant.api.conversations import shown_turn
-from assistant.api.deps import Device, Use
+from assistant.api.deps import Caller, Use, own_chat, own_turn
 from assistant.api.replies import event_stream, reply
 from assistant.config import LIMITS
 from assistant.errors import InvalidInput
@@ -28,41 +29,48 @@ class Question(BaseModel):
     overflow: Literal["truncate", "error"] = "truncate"
 
 
-@router.post("/conversations/{conversation_id}/turns")
-async def ask(use: Use, device: Device, conversation_id: str, body: Question) -> Response:
+@router.post("/conversations/{conversation_id}/turns", openapi_extra=needs("chat"))
+async def ask(use: Use, asks: Caller, conversation_id: str, body: Question) -> Response:
     """Ask, and get the turn's events as they come (`text/event-stream`).
 
     The answer goes on when the connection is lost: come back with GET turns/{id}/events, or
     end it with DELETE turns/{id}.
     """
+    await own_chat(use, asks, conversation_id)
     run = await use.turns.start(
         conversation_id,
         body.text,
         recall=body.memory,
         whole=body.overflow == "error",
-        device=device,
+        device=asks.id,
     )
     return event_stream(run.log.follow())
 
 
-@router.get("/turns/{turn_id}")
-async def read(use: Use, turn_id: str) -> Response:
+@router.get("/turns/{turn_id}", openapi_extra=needs("chat"))
+async def read(use: Use, asks: Caller, turn_id: str) -> Response:
     """One turn as logged."""
+    await own_turn(use, asks, turn_id)
     return reply(shown_turn(await use.conversations.turn(turn_id)))
 
 
-@router.get("/turns/{turn_id}/events")
+@router.get("/turns/{turn_id}/events", openapi_extra=needs("chat"))
 async def events(
-    use: Use, turn_id: str, last_event_id: Annotated[str | None, Header(max_length=20)] = None
+    use: Use,
+    asks: Caller,
+    turn_id: str,
+    last_event_id: Annotated[str | None, Header(max_length=20)] = None,
 ) -> Response:
     """A turn's events after `Last-Event-ID`, live if it is still being answered."""
     after = last_event_id or "0"
     if not (after.isascii() and after.isdigit()):
         raise InvalidInput("Last-Event-ID is not a number.", "Send the id of the last event seen.")
+    await own_turn(use, asks, turn_id)
     return event_stream(await use.turns.events(turn_id, int(after)))
 
 
-@router.delete("/turns/{turn_id}")
-async def cancel(use: Use, turn_id: str) -> Response:
+@router.delete("/turns/{turn_id}", openapi_extra=needs("chat"))
+async def cancel(use: Use, asks: Caller, turn_id: str) -> Response:
     """Stop a turn. One that has finished stays as it is."""
+    await own_turn(use, asks, turn_id)
     return reply(shown_turn(await use.turns.cancel(turn_id)))

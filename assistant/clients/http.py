@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import stat
+import sys
 from collections.abc import Iterator
 from typing import Any, Self
 
@@ -26,20 +29,26 @@ STREAM_S = 60.0
 class Client:
     """A connection to one daemon. Not for several threads."""
 
-    def __init__(self, port: int, token: str) -> None:
+    def __init__(self, port: int, token: str, transport: httpx.BaseTransport | None = None) -> None:
+        """Over TCP with a token, or over the owner's socket, which needs none."""
         self._http = httpx.Client(
-            base_url=f"http://127.0.0.1:{port}",
-            headers={"Authorization": f"Bearer {token}"},
+            base_url="http://localhost" if transport else f"http://127.0.0.1:{port}",
+            headers={} if transport else {"Authorization": f"Bearer {token}"},
+            transport=transport,
             timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S),
             trust_env=False,
         )
 
     @classmethod
     def to(cls, paths: Paths) -> Client:
-        """A client of the daemon that runs in these paths. Raises Unreachable if none does."""
+        """A client of the daemon that runs in these paths: over the owner's socket or, where there is
+        none, with the owner's token. Raises Unreachable if none runs.
+        """
         running = find(paths.lock)
         if running is None:
             raise Unreachable
+        if (transport := _owners_door(paths)) is not None:
+            return cls(running.port, "", transport)
         try:
             token = paths.token.read_text("ascii").strip()
         except OSError as exc:
@@ -59,6 +68,10 @@ class Client:
     def post(self, path: str, body: Any = None) -> Any:
         """POST a JSON value."""
         return self._send("POST", path, json=body)
+
+    def patch(self, path: str, body: Any) -> Any:
+        """PATCH a JSON value."""
+        return self._send("PATCH", path, json=body)
 
     def delete(self, path: str) -> Any:
         """DELETE."""
@@ -117,6 +130,21 @@ class Client:
         if response.is_error:
             raise _error(response)
         return response.json()
+
+
+def _owners_door(paths: Paths) -> httpx.BaseTransport | None:
+    """The way in that no other user can take, nor another program have taken in our place."""
+    if sys.platform == "win32":
+        from assistant.clients import pipe
+
+        return pipe.transport(paths.pipe) if os.path.exists(paths.pipe) else None  # noqa: PTH110
+    try:
+        about = paths.socket.lstat()
+    except OSError:
+        return None
+    if not stat.S_ISSOCK(about.st_mode) or about.st_uid != os.getuid():
+        return None
+    return httpx.HTTPTransport(uds=str(paths.socket), trust_env=False)
 
 
 def _events(lines: Iterator[str]) -> Iterator[Event]:

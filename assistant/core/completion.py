@@ -37,17 +37,23 @@ class Completions:
         return self._engine.info().id
 
     async def stream(
-        self, request: Request, *, recall: bool = False, device: str = ""
+        self,
+        request: Request,
+        *,
+        recall: bool = False,
+        classes: Sequence[str] | None = None,
+        device: str = "",
     ) -> AsyncGenerator[Generated, None]:
         """One Prefilled, what is generated, one Finished. Closing it stops the model.
 
-        `device` is who asks. Nothing is left out of a prompt: one that does not fit is refused.
+        `device` is who asks, `classes` what it may see of the memory. Nothing is left out
+        of a prompt: one that does not fit is refused.
         Raises EngineBusy, ModelMissing, ContextOverflow, EngineCrashed, Stopped.
         """
         place = self._engine.reserve("interactive", device)
         try:
             if recall:
-                messages = await self._with_memories(request.messages)
+                messages = await self._with_memories(request.messages, classes)
                 request = msgspec.structs.replace(request, messages=tuple(messages))
             async with contextlib.aclosing(place.stream(request)) as items:
                 async for item in items:
@@ -55,12 +61,14 @@ class Completions:
         finally:
             place.release()
 
-    async def _with_memories(self, messages: Sequence[Message]) -> Sequence[Message]:
+    async def _with_memories(
+        self, messages: Sequence[Message], classes: Sequence[str] | None
+    ) -> Sequence[Message]:
         last = messages[-1]
         if last.role != "user":
             return messages
         recalled = await self._memory.recall(
-            prompt.query(last.text), k=LIMITS.recalled_rows, gate=True
+            prompt.query(last.text), k=LIMITS.recalled_rows, classes=classes, gate=True
         )
         block = prompt.context(recalled, self._clock())
         asked = msgspec.structs.replace(last, parts=(*block.parts, *last.parts))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -48,8 +48,9 @@ class Warmth(msgspec.Struct, frozen=True):
 class Draft:
     """What is made ready for one conversation."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, classes: Sequence[str] | None = None) -> None:
         self.text = text
+        self.classes = classes
         self.block: Context | None = None
         self.recalled: tuple[Recalled, ...] = ()
         self.prefilled = Prefilled(0, 0)
@@ -98,9 +99,11 @@ class Drafts:
         self.on_opened: Callable[[str], None] = lambda conversation_id: None
         """Told which conversation was made ready before anything was typed in it."""
 
-    def warm(self, conversation_id: str = "", text: str = "") -> Warmth:
+    def warm(
+        self, conversation_id: str = "", text: str = "", classes: Sequence[str] | None = None
+    ) -> Warmth:
         """Begin to make ready, or go on; returns at once. What was begun before for the same
-        conversation and another text is given up.
+        conversation and another text is given up. `classes` is what may be recalled; None: all.
 
         Raises TextTooLong or InvalidInput for a text that could not be asked, and nothing else.
         """
@@ -109,9 +112,10 @@ class Drafts:
             check_text(text, LIMITS.turn_chars)
         model = self._engine.info().state
         draft = self._drafts.get(conversation_id)
-        if draft is None or draft.text != text or not (draft.at_work or model == "ready"):
+        same = draft is not None and (draft.text, draft.classes) == (text, classes)
+        if draft is None or not same or not (draft.at_work or model == "ready"):
             self.take(conversation_id)
-            draft = Draft(text)
+            draft = Draft(text, classes)
             if not self._closing and model not in ("missing", "failed"):
                 self._begin(conversation_id, draft)
         return self._shown(conversation_id, draft)
@@ -183,7 +187,9 @@ class Drafts:
 
     async def _recall(self, draft: Draft) -> None:
         asked = prompt.query(draft.text)
-        found = await self._memory.recall(asked, k=LIMITS.recalled_rows, gate=True)
+        found = await self._memory.recall(
+            asked, k=LIMITS.recalled_rows, classes=draft.classes, gate=True
+        )
         draft.recalled = tuple(found)
         draft.block = prompt.context(found, self._clock())
 

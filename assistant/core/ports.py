@@ -85,9 +85,13 @@ class Recall(Protocol):
         kinds: Sequence[str] | None = None,
         as_of: str | None = None,
         scope: str | None = None,
+        classes: Sequence[str] | None = None,
         gate: bool = False,
     ) -> list[Recalled]:
-        """The nearest memories, best first; with `gate`, none rather than a bad one."""
+        """The nearest memories, best first; with `gate`, none rather than a bad one.
+
+        `classes` is what whoever asks may see; None: all.
+        """
         ...
 
 

@@ -170,9 +170,13 @@ class Turns:
         # A cold model loads while the memory is asked; if it cannot, the stream says so.
         warming = asyncio.gather(self._engine.warm(), return_exceptions=True)
         if run.recall:
-            run.found(
-                await self._memory.recall(prompt.query(run.text), k=LIMITS.recalled_rows, gate=True)
+            found = await self._memory.recall(
+                prompt.query(run.text),
+                k=LIMITS.recalled_rows,
+                classes=run.conversation.classes,
+                gate=True,
             )
+            run.found(found)
         run.log.append("recalled", {"items": [_shown(memory) for memory in run.recalled]})
         await warming
         chat = await self._chats.read(run.conversation)

@@ -23,6 +23,8 @@ from assistant.types import Door
 _LINGER_S = 2.0
 """For a client that still sends a body nobody wants, to see its answer before it is cut off."""
 
+_REMEMBERED = 64
+
 
 class Crowd(ServerState):
     """Everyone who is connected through one door."""
@@ -32,6 +34,8 @@ class Crowd(ServerState):
         self.door = door
         self.limits = limits
         self.peers: Counter[str] = Counter()
+        self.seen: set[str] = set()
+        """Some addresses that ever connected; `nestor pair --diagnose` counts them."""
 
     def full_for(self, peer: str) -> bool:
         """Whether this address has as many connections as one may have."""
@@ -71,7 +75,9 @@ class Connection(H11Protocol):
         crowd = self.server_state
         full = crowd.full_for(self._peer)
         crowd.peers[self._peer] += 1
-        if crowd.door.name == "socket" and not is_owner(transport.get_extra_info("socket")):
+        if len(crowd.seen) < _REMEMBERED:
+            crowd.seen.add(self._peer)
+        if crowd.door.name == "socket" and not is_owner(transport):
             self.abort()
         elif full or not crowd.make_room(self):
             self._refuse(TooManyConnections(retry_after_s=crowd.limits.receipt_s))

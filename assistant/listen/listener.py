@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 
 from assistant.config import LIMITS, Limits
-from assistant.errors import LanRefused
+from assistant.errors import LanRefused, SocketUnsafe
 from assistant.listen.connection import Connection, Crowd
 from assistant.types import Door
 
@@ -49,7 +49,7 @@ class Listener:
         )
         self._config.load()
         self.crowd = Crowd(door, limits)
-        self._servers: list[asyncio.AbstractServer] = []
+        self._servers: list[Any] = []
         self._sockets: list[socket.socket] = []
         self._work: set[asyncio.Task[None]] = set()
 
@@ -73,6 +73,17 @@ class Listener:
                 self._servers.append(await loop.create_unix_server(self.connection, sock=one))
             else:
                 self._servers.append(await loop.create_server(self.connection, sock=one))
+        self._spawn(self._watch())
+
+    async def start_pipe(self, name: str) -> None:
+        """Listen on a named pipe of Windows instead. Raises SocketUnsafe if another program has it."""
+        loop: Any = asyncio.get_running_loop()
+        self._tick()
+        try:
+            # The first instance of a name is made exclusively, and only this user may write to it.
+            self._servers += await loop.start_serving_pipe(self.connection, name)
+        except OSError as exc:
+            raise SocketUnsafe("The owner's pipe cannot be made.") from exc
         self._spawn(self._watch())
 
     def connection(self) -> Connection:

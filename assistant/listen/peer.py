@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import socket
 import struct
 import sys
 from typing import Any
 
+import psutil
+
 _XUCRED = struct.Struct("IIh")  # version, uid, number of groups (sys/ucred.h of BSD and macOS)
 _LOCAL_PEERCRED = 1
 _UCRED = struct.Struct("3i")  # pid, uid, gid (unix(7))
 
 
-def is_owner(connected: Any) -> bool:
+def is_owner(transport: Any) -> bool:
     """Whether the program at the other end runs as this user. False wherever the system does not say."""
     try:
-        return peer_uid(connected) == os.getuid()
-    except (OSError, AttributeError, struct.error):
+        if (pipe := transport.get_extra_info("pipe")) is not None:
+            return bool(user_of(pipe_client(pipe.handle)) == psutil.Process().username())
+        return peer_uid(transport.get_extra_info("socket")) == os.getuid()
+    except (OSError, AttributeError, struct.error, psutil.Error):
         return False
 
 
@@ -28,3 +33,17 @@ def peer_uid(connected: Any) -> int:
         return int(_UCRED.unpack(given)[1])
     given = connected.getsockopt(0, _LOCAL_PEERCRED, 128)
     return int(_XUCRED.unpack(given[: _XUCRED.size])[1])
+
+
+def pipe_client(handle: int) -> int:
+    """The process id at the other end of a named pipe of Windows. Raises OSError or AttributeError."""
+    process_id = ctypes.c_ulong()
+    kernel: Any = ctypes.windll.kernel32  # type: ignore[attr-defined,unused-ignore]
+    if not kernel.GetNamedPipeClientProcessId(ctypes.c_void_p(handle), ctypes.byref(process_id)):
+        raise OSError("the client of the pipe is not known")
+    return process_id.value
+
+
+def user_of(process_id: int) -> str:
+    """The name of the user a process runs as. Raises psutil.Error."""
+    return str(psutil.Process(process_id).username())

@@ -38,7 +38,7 @@ _Turns = list[Turn]
 _Events = list[Event]
 _Page = tuple[list[Conversation], str | None]
 
-_CONVERSATION = "id, title, system, created_at, updated_at"
+_CONVERSATION = "id, title, system, created_at, updated_at, device, classes"
 _TURN = (
     "id", "conversation_id", "text", "status", "started_at", "context", "reply", "model", "tokens",
     "receipt", "error", "finished_at", "trust",
@@ -64,13 +64,21 @@ class Conversations:
         self._tombstones = tombstones
         self._clock = clock
 
-    async def create(self, title: str, system: str) -> Conversation:
-        """A new conversation; `system` never changes."""
+    async def create(
+        self,
+        title: str,
+        system: str,
+        *,
+        device: str = "",
+        classes: tuple[str, ...] | None = None,
+    ) -> Conversation:
+        """A new conversation; all but its title never changes."""
         moment = self._clock()
-        made = Conversation(new_id("c"), _title(title), system, moment, moment)
+        made = Conversation(new_id("c"), _title(title), system, moment, moment, device, classes)
 
         def work(db: Database) -> Conversation:
-            db.table("conversations").insert(msgspec.structs.asdict(made))
+            row = msgspec.structs.asdict(made) | {"classes": _classes(classes)}
+            db.table("conversations").insert(row)
             return made
 
         return await self._writer.run(work)
@@ -79,12 +87,25 @@ class Conversations:
         """One conversation. Raises ConversationNotFound."""
         return await self._readers.run(lambda db: _get(db, conversation_id))
 
-    async def list(self, *, cursor: str | None = None, limit: int = 50) -> _Page:
-        """One page, latest used first, and the cursor of the next. Raises InvalidInput."""
+    async def list(
+        self,
+        *,
+        cursor: str | None = None,
+        limit: int = 50,
+        device: str = "",
+        classes: tuple[str, ...] | None = None,
+    ) -> _Page:
+        """One page, latest used first, and the cursor of the next. Raises InvalidInput.
+
+        With `classes`, only what this device started while it saw exactly these.
+        """
         where, values = "1", []
         if cursor:
             moment, seq = rows.read_cursor(cursor, 2)
             where, values = "(updated_at, seq) < (?, ?)", [moment, rows.cursor_seq(seq)]
+        if classes is not None:
+            where += " AND device = ? AND classes = ?"
+            values += [device, _classes(classes)]
         sql = (
             f"SELECT seq, {_CONVERSATION} FROM conversations WHERE {where} "  # noqa: S608
             "ORDER BY updated_at DESC, seq DESC LIMIT ?"
@@ -94,7 +115,7 @@ class Conversations:
             return db.execute(sql, [*values, limit + 1]).fetchall()
 
         found = await self._readers.run(work)
-        page = [Conversation(*row[1:]) for row in found[:limit]]
+        page = [_conversation(row[1:]) for row in found[:limit]]
         following = None
         if len(found) > limit and page:
             following = rows.write_cursor([page[-1].updated_at, found[limit - 1][0]])
@@ -281,7 +302,18 @@ def _get(db: Database, conversation_id: str) -> Conversation:
     row = db.execute(sql, [conversation_id]).fetchone()
     if row is None:
         raise ConversationNotFound
-    return Conversation(*row)
+    return _conversation(row)
+
+
+def _conversation(row: Sequence[Any]) -> Conversation:
+    *values, classes = row
+    seen = None if classes is None else tuple(json.loads(classes))
+    fields = zip(Conversation.__struct_fields__, [*values, seen], strict=True)
+    return Conversation(**dict(fields))
+
+
+def _classes(classes: tuple[str, ...] | None) -> str | None:
+    return None if classes is None else json.dumps(classes)
 
 
 def _get_turn(db: Database, turn_id: str) -> Turn:

@@ -119,6 +119,13 @@ def m003_tombstones(db: Database) -> None:
 
 
 @steps()
+def m008_devices(db: Database) -> None:
+    """Devices, their tokens, and who started a conversation."""
+    for statement in _M008:
+        db.execute(statement)
+
+
+@steps()
 def m009_trust(db: Database) -> None:
     """Whose words a turn was made from, and what no writer may pass (see `trust`)."""
     for statement in _M009:
@@ -270,6 +277,29 @@ _M003 = (
         forgotten INTEGER NOT NULL,   -- 0: a restore brought it back
         PRIMARY KEY (salt, mac)
     ) WITHOUT ROWID""",
+)
+
+_M008 = (
+    """CREATE TABLE devices (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        kind TEXT NOT NULL,           -- phone, computer, program
+        scopes TEXT NOT NULL,         -- JSON, as is the next
+        classes TEXT,                 -- scopes of memory it may see; NULL: all
+        created_at TEXT NOT NULL,
+        last_used_at TEXT,
+        expires_at TEXT,
+        revoked_at TEXT
+    ) WITHOUT ROWID""",
+    """CREATE TABLE tokens (
+        id TEXT PRIMARY KEY,          -- part of the token, to find it by
+        device_id TEXT NOT NULL REFERENCES devices(id) ON DELETE CASCADE,
+        digest BLOB NOT NULL,         -- SHA-256 of the whole token
+        created_at TEXT NOT NULL
+    ) WITHOUT ROWID""",
+    "CREATE INDEX tokens_device ON tokens(device_id)",
+    "ALTER TABLE conversations ADD COLUMN device TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE conversations ADD COLUMN classes TEXT",  # JSON; NULL: all
 )
 
 _M009 = (

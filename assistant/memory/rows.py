@@ -42,6 +42,20 @@ def indexed(row: Sequence[Any]) -> Row:
     return Row(**values)
 
 
+def in_classes(classes: Sequence[str]) -> tuple[str, list[str]]:
+    """`types.in_classes` as a condition of SQL, with its values."""
+    conditions, values = ["0"], []
+    for one in classes:
+        bare = one.removesuffix("/*")
+        conditions.append("scope = ?")
+        values.append(bare)
+        if bare != one:
+            # Not LIKE or GLOB: a scope may hold their wildcards.
+            conditions.append("substr(scope, 1, length(?)) = ?")
+            values += [f"{bare}/"] * 2
+    return f"({' OR '.join(conditions)})", values
+
+
 def fresh(new: NewMemory, moment: str) -> dict[str, Any]:
     """The columns of a new memory. Raises InvalidInput and its kin."""
     text = clean_text(new.text)

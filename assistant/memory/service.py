@@ -18,6 +18,7 @@ from assistant.memory import damage, database, migrations, pump
 from assistant.memory.backups import Backups
 from assistant.memory.check import check
 from assistant.memory.conversations import Conversations
+from assistant.memory.devices import DeviceStore
 from assistant.memory.embedder import Embedder
 from assistant.memory.forget import Forgetter
 from assistant.memory.ingest.service import Sources
@@ -47,6 +48,7 @@ class MemoryService:
         conversations: Conversations,
         forgetter: Forgetter,
         sources: Sources,
+        devices: DeviceStore,
         embedder: Embedder,
         backups: Backups,
         transfers: Transfers,
@@ -63,6 +65,7 @@ class MemoryService:
         self.forgetter = forgetter
         self.sources = sources
         """Started by whoever opened the memory, once its listeners are in place."""
+        self.devices = devices
         self.key = key
         """Of the database. Whoever keeps what is remembered elsewhere encrypts it with a child of it."""
         self.key_place = key.place
@@ -161,6 +164,7 @@ async def open_memory(
         conversations=conversations,
         forgetter=Forgetter(paths, key, writer, readers, memories, backups),
         sources=sources,
+        devices=DeviceStore(writer, readers, clock=clock),
         embedder=embedder,
         backups=backups,
         transfers=transfers,

@@ -38,6 +38,8 @@ class Filter(msgspec.Struct, frozen=True):
     """Rows of this scope and of none; None: of every scope."""
     at: int | None = None
     """Rows that held at this second; None: rows that hold now."""
+    classes: tuple[str, ...] | None = None
+    """Rows whose scope is in one of these classes (`types.in_classes`); None: all."""
 
 
 class View(msgspec.Struct, frozen=True):

@@ -254,6 +254,7 @@ class Memories:
         limit: int = 50,
         kind: str | None = None,
         include_closed: bool = False,
+        classes: Sequence[str] | None = None,
     ) -> tuple[_Memories, str | None]:
         """One page, newest first, and the cursor of the next. Raises InvalidInput for a bad cursor."""
         before = rows.cursor_seq(rows.read_cursor(cursor, 1)[0]) if cursor else None
@@ -267,6 +268,10 @@ class Memories:
             values.append(rows.one_of("kind", kind, get_args(Kind)))
         if not include_closed:
             where.append("valid_to IS NULL")
+        if classes is not None:
+            condition, wanted = rows.in_classes(classes)
+            where.append(condition)
+            values += wanted
         sql = (
             f"SELECT seq, {rows.COLUMNS} FROM memories WHERE {' AND '.join(where)} "  # noqa: S608
             "ORDER BY seq DESC LIMIT ?"
@@ -308,24 +313,26 @@ class Memories:
         kinds: Sequence[str] | None = None,
         as_of: str | None = None,
         scope: str | None = None,
+        classes: Sequence[str] | None = None,
         gate: bool = False,
         patience_s: float = PATIENCE_S,
         last_resort_s: float = LAST_RESORT_S,
     ) -> _Recalls:
         """The `k` memories nearest to a question, best first.
 
-        Only rows that hold now (or held at `as_of`), of these kinds, of this scope or none, are
-        looked at; an empty list of kinds finds nothing. With `gate`, only those there is evidence
-        for: nothing, where nothing fits.
+        Only rows that hold now (or held at `as_of`), of these kinds, of this scope or none, and in
+        these classes, are looked at; an empty list of kinds or classes finds nothing. With `gate`,
+        only those there is evidence for: nothing, where nothing fits.
         Never waits longer than the given seconds for a vector; words answer without.
         """
         rows.clean_text(query, LIMITS.query_chars)
-        if k < 1 or (kinds is not None and not kinds):
+        if k < 1 or any(some is not None and not some for some in (kinds, classes)):
             return []
         which = Filter(
             tuple(rows.one_of("kind", kind, get_args(Kind)) for kind in kinds) if kinds else None,
             scope,
             rows.seconds(rows.clean_time(as_of)) if as_of else None,
+            tuple(classes) if classes is not None else None,
         )
         question = understand(query, self._index.speakers(), _local(as_of or self._clock()))
         asking = asyncio.get_running_loop().create_task(self._vector(question.bare))

@@ -17,6 +17,7 @@ from assistant.memory.centre import Centre, unit
 from assistant.memory.lines import NONE, Lines
 from assistant.memory.scan import Floats, Mask, Scan, Slots, scan_for
 from assistant.memory.slots import FOREVER, Candidates, Filter, Row, View
+from assistant.types import in_classes
 
 NEIGHBOUR_SHARE = 0.3
 """How much of each neighbour's vector is mixed into a row's."""
@@ -270,6 +271,13 @@ class Index:
         if which.scope is not None:
             wanted = [self._codes.get("scope " + one, NONE) for one in (which.scope, "")]
             mask &= np.isin(self._scope[:count], wanted)
+        if which.classes is not None:
+            visible = [
+                code
+                for name, code in self._codes.items()
+                if name.startswith("scope ") and in_classes(name[6:], which.classes)
+            ]
+            mask &= np.isin(self._scope[:count], visible)
         return mask
 
     def view(self, which: Filter) -> View:

@@ -20,6 +20,7 @@ TABLE = [
 ]
 BODIES = [(method, path) for method, path in TABLE if method in ("POST", "PATCH", "PUT")]
 IDS = {
+    "device_id": "d_none",
     "memory_id": "m_none",
     "conversation_id": "c_none",
     "turn_id": "t_none",

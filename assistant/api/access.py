@@ -1,0 +1,39 @@
+"""What a device needs to use a route. Each route says so; one that says nothing needs `admin`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from starlette.requests import HTTPConnection
+
+from assistant.api.auth import DEVICE
+from assistant.errors import ScopeMissing, Unauthorized
+from assistant.types import AccessScope, Device
+
+Need = AccessScope | Literal["public", "any"]
+
+KEY = "x-nestor-scope"
+"""Of an operation in /openapi.json."""
+
+
+def needs(need: Need) -> dict[str, Any]:
+    """For `openapi_extra` of a route: the scope it needs, `any` device, or `public` (no token)."""
+    return {KEY: need}
+
+
+def need_of(route: Any) -> Need:
+    """What a route needs; `admin` if it does not say."""
+    need: Need = (getattr(route, "openapi_extra", None) or {}).get(KEY, "admin")
+    return need
+
+
+async def access(connection: HTTPConnection) -> None:
+    """Raise ScopeMissing unless whoever asks may use this route. Every route of the app depends on it."""
+    need = need_of(connection.scope.get("route"))
+    if need == "public":
+        return
+    device: Device | None = connection.scope.get(DEVICE)
+    if device is None:
+        raise Unauthorized
+    if need != "any" and need not in device.scopes:
+        raise ScopeMissing(f"That needs the scope {need}, which this device does not have.")
