@@ -16,6 +16,7 @@ import uvicorn
 from assistant.config import LIMITS, Limits
 from assistant.errors import LanRefused, SocketUnsafe
 from assistant.listen.connection import Connection, Crowd
+from assistant.listen.sockets import BACKLOG
 from assistant.types import Door
 
 log = logging.getLogger(__name__)
@@ -70,9 +71,13 @@ class Listener:
                 one.setblocking(False)
                 self._spawn(self._accept(one, tls))
             elif one.family == getattr(socket, "AF_UNIX", None):
-                self._servers.append(await loop.create_unix_server(self.connection, sock=one))
+                self._servers.append(
+                    await loop.create_unix_server(self.connection, sock=one, backlog=BACKLOG)
+                )
             else:
-                self._servers.append(await loop.create_server(self.connection, sock=one))
+                self._servers.append(
+                    await loop.create_server(self.connection, sock=one, backlog=BACKLOG)
+                )
         self._spawn(self._watch())
 
     async def start_pipe(self, name: str) -> None:

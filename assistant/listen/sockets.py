@@ -11,7 +11,8 @@ from pathlib import Path
 
 from assistant.errors import PortTaken, SocketUnsafe
 
-BACKLOG = 512
+BACKLOG = 1024
+"""Connections the system may hold until we take them: what comes on top waits for whole seconds."""
 
 
 def loopback(port: int) -> list[socket.socket]:

@@ -3,10 +3,11 @@
 import httpx
 import pytest
 
-from assistant.api.app import create_app
+from assistant.api.app import create_app, routes
 from assistant.api.auth import Auth
 from assistant.api.services import Services
 from assistant.errors import KeyMissing
+from assistant.types import Door
 
 SECRET = "what the user wrote"
 
@@ -30,7 +31,9 @@ def services():
 
 @pytest.fixture
 async def client(services):
-    app = create_app(services, Auth("token"), ["127.0.0.1:7717"])
+    app = create_app(
+        routes(services), services, Auth("token"), Door("loopback", ("127.0.0.1:7717",))
+    )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     headers = {"Authorization": "Bearer token"}
     async with httpx.AsyncClient(

@@ -10,7 +10,8 @@ from security.conftest import TABLE, exchange, refused, sealed
 from assistant.api.auth import Auth
 from assistant.api.guard import OPEN, Guard
 from assistant.api.services import Services
-from assistant.types import Door
+from assistant.core.devices import Key, digest
+from assistant.types import Device, Door
 
 # {p}: our port.
 FOREIGN_HOSTS = [
@@ -159,12 +160,28 @@ class Behind:
             await send({"type": "http.response.body", "body": b"{}"})
 
 
+class OneDevice:
+    """The only one there is."""
+
+    def key(self, token_id):
+        device = Device("d_1", "phone", "phone", ("chat",))
+        return Key(device, digest(TOKEN[1].removeprefix("Bearer ").encode()), None)
+
+    def enter(self, device):
+        return self
+
+    def leave(self):
+        pass
+
+
 async def ask(kind, headers, door=None):
     """What the guard of this door sends, and whether the application was reached."""
     services, behind, sent = Services(), Behind(), []
     services.open()
     door = door or Door("loopback", ("127.0.0.1:7717", "localhost:7717", "[::1]:7717"))
-    guard = Guard(behind, Auth("right"), services, door)
+    auth = Auth("the owner's")
+    auth.devices = OneDevice()
+    guard = Guard(behind, auth, services, door)
 
     async def send(message):
         sent.append(message)
@@ -180,7 +197,7 @@ async def ask(kind, headers, door=None):
     return sent, behind.reached
 
 
-TOKEN = ("Authorization", "Bearer right")
+TOKEN = ("Authorization", f"Bearer nestor_{'a' * 12}_secret")
 
 
 @pytest.mark.parametrize("headers", [
