@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from assistant.api.access import needs
 from assistant.api.deps import Use
 from assistant.api.replies import reply
 from assistant.api.services import Services
@@ -29,7 +30,7 @@ class NewBackup(BaseModel):
     purge: bool = Field(False, strict=True, description="Remove all older ones afterwards.")
 
 
-@router.get("")
+@router.get("", openapi_extra=needs("admin"))
 async def list_backups(use: Use) -> Response:
     """Backups, the latest first; the one being made, with its bytes; and where the key lies."""
     found = await use.backups.list()
@@ -37,7 +38,7 @@ async def list_backups(use: Use) -> Response:
     return reply({"items": found, "next": None} | shown)
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, openapi_extra=needs("admin"))
 async def make(use: Use, body: NewBackup | None = None) -> Response:
     """Copy the memory as it is now, encrypted with the same key; answers once it is verified."""
     asked = body or NewBackup(to=None, purge=False)
