@@ -286,6 +286,12 @@ class NewMemory(msgspec.Struct, frozen=True):
     scope: str = ""
     approved: str = ""
     """The user's yes to exactly this text (`memory.trust.approval`); it is theirs from then on."""
+    quote: str | None = None
+    """The user's own words that it was taken from."""
+    episode: str = ""
+    """Where it was said, a turn's id: the same thing said twice in one place counts once."""
+    importance: float = 0.5
+    sensitivity: str = "normal"
 
 
 class Memory(msgspec.Struct, frozen=True):
@@ -309,6 +315,22 @@ class Memory(msgspec.Struct, frozen=True):
     importance: float = 0.5
     sensitivity: str = "normal"
     lang: str = "und"
+    attribute: str | None = None
+    """What it says of its subject, where it says one thing."""
+    quote: str | None = None
+    """The user's own words that it was taken from."""
+    strength: int = 1
+    """In how many places it was said."""
+
+
+class Effect(msgspec.Struct, frozen=True):
+    """What became of something that was told."""
+
+    stored: tuple[Memory, ...] = ()
+    closed: tuple[Memory, ...] = ()
+    """What held until now, as it is kept: history."""
+    known: tuple[Memory, ...] = ()
+    """Known already; said once more."""
 
 
 class Recalled(msgspec.Struct, frozen=True):

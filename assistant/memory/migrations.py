@@ -119,6 +119,13 @@ def m003_tombstones(db: Database) -> None:
 
 
 @steps()
+def m004_facts(db: Database) -> None:
+    """Facts with a life: what a memory claims, who is called what, how often it was said."""
+    for statement in _M004:
+        db.execute(statement)
+
+
+@steps()
 def m008_devices(db: Database) -> None:
     """Devices, their tokens, and who started a conversation."""
     for statement in _M008:
@@ -300,6 +307,37 @@ _M008 = (
     "CREATE INDEX tokens_device ON tokens(device_id)",
     "ALTER TABLE conversations ADD COLUMN device TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE conversations ADD COLUMN classes TEXT",  # JSON; NULL: all
+)
+
+_M004 = (
+    "ALTER TABLE memories ADD COLUMN strength INTEGER NOT NULL DEFAULT 1",  # distinct episodes
+    # What a memory says of whom. It holds as long as the memory does.
+    """CREATE TABLE claims (
+        memory_id TEXT NOT NULL REFERENCES memories(id) ON DELETE CASCADE,
+        subject TEXT NOT NULL,        -- an id shared with aliases, or 'me'
+        attribute TEXT NOT NULL,
+        value TEXT NOT NULL,
+        key TEXT NOT NULL,            -- equal for values that say the same
+        PRIMARY KEY (memory_id, subject, attribute, key)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX claims_fact ON claims(subject, attribute)",
+    # What a subject is called, as told in this memory: 'name:ana', 'role:sister'.
+    """CREATE TABLE aliases (
+        alias TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        memory_id TEXT NOT NULL REFERENCES memories(id) ON DELETE CASCADE,
+        shown TEXT NOT NULL,
+        PRIMARY KEY (alias, subject, memory_id)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX aliases_subject ON aliases(subject)",
+    "CREATE INDEX aliases_memory ON aliases(memory_id)",
+    # Where a fact was told; the same episode counts once.
+    """CREATE TABLE episodes (
+        memory_id TEXT NOT NULL REFERENCES memories(id) ON DELETE CASCADE,
+        episode TEXT NOT NULL,        -- a turn's id, else the memory's own
+        said_at TEXT NOT NULL,
+        PRIMARY KEY (memory_id, episode)
+    ) WITHOUT ROWID""",
 )
 
 _M009 = (

@@ -20,6 +20,7 @@ from assistant.types import Kind, Memory, NewMemory, Trust, new_id, timestamp
 FIELDS = (
     "id", "text", "kind", "trust", "scope", "created_at", "said_at", "valid_from", "source",
     "speaker", "thread", "subject", "valid_to", "superseded_by", "importance", "sensitivity", "lang",
+    "attribute", "quote", "strength",
 )  # fmt: skip
 COLUMNS = ", ".join(FIELDS)
 
@@ -74,6 +75,9 @@ def fresh(new: NewMemory, moment: str) -> dict[str, Any]:
         "thread": clean_name("thread", new.thread),
         "lang": detect(text),
         "content_hash": content_hash(text),
+        "quote": new.quote,
+        "importance": fraction("importance", new.importance),
+        "sensitivity": clean_name("sensitivity", new.sensitivity) or "normal",
     }
 
 

@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from assistant.config import LIMITS
 from assistant.errors import EmbedderError, InvalidInput
-from assistant.memory import erase, rows, tables, words
+from assistant.memory import erase, facts, rows, subjects, tables, words
 from assistant.memory.check import check
 from assistant.memory.embedder import Embedder
 from assistant.memory.erase import Erased, with_versions
@@ -21,7 +21,7 @@ from assistant.memory.readers import Readers
 from assistant.memory.recall import Question, clearly_meant, fuse, gate_for, ranked, understand
 from assistant.memory.redact import Touched
 from assistant.memory.scan import Floats
-from assistant.memory.slots import Candidates, Filter, Row
+from assistant.memory.slots import Candidates, Filter
 from assistant.memory.tombstones import Tombstone, Tombstones
 from assistant.memory.traces import Traces
 from assistant.memory.trust import own_first
@@ -33,16 +33,15 @@ from assistant.types import Kind, Memory, MemoryCount, NewMemory, Recalled, now
 # `list` is a method of the class, so these types need other names inside it.
 _Memories = list[Memory]
 _Recalls = list[Recalled]
-_Rows = list[Row]
 _Ids = list[str]
 _Seqs = list[int]
 _Flags = list[bool]
 _Stones = list[Tombstone]
-_Reused = list[tuple[int, bytes]]
-"""Rows whose text had a vector already."""
 
 CANDIDATES = 150
 """Rows ranked for one question, by words and by vectors each; their neighbours come on top."""
+NAMED = 32
+"""Rows with a name that is asked for, the latest, which are ranked whatever else they say."""
 PATIENCE_S = 0.4
 """How long a question waits for its vector where words found something."""
 FEW = 32
@@ -93,17 +92,30 @@ class Memories:
     async def add_many(self, items: Sequence[NewMemory]) -> _Memories:
         """Store many in one transaction: all or, if one cannot be stored, none."""
         moment = self._clock()
-        fresh = await asyncio.to_thread(lambda: [rows.fresh(item, moment) for item in items])
+        fresh = await asyncio.to_thread(lambda: [facts.fresh(item, moment) for item in items])
+        work = await self.told(fresh)
+        return work.told
+
+    async def told(self, fresh: Sequence[facts.Fresh]) -> facts.Work:
+        """Store these with all that follows from them, in one transaction."""
         if not fresh:
-            return []
+            return facts.Work()
+        # Records that came together may well be the same; one alone that is known was said again.
+        single = len(fresh) == 1
+        items = [one if one.segments or single else one.plain() for one in fresh]
+        return await self.change(lambda db, model: facts.store(db, items, model))
 
-        def work(db: Database) -> tuple[_Memories, _Rows, _Reused]:
-            return tables.insert(db, fresh, self._embedder.model)
+    async def change(self, work: Callable[[Database, str], facts.Work]) -> facts.Work:
+        """Run a change of facts in one transaction, then tell the index."""
 
-        stored, _, reused = await self._writer.run(work, self._learn)
-        if len(reused) < len(stored):
+        def run(db: Database) -> tuple[facts.Work, facts.Indexing]:
+            done = work(db, self._embedder.model)
+            return done, done.index(db)
+
+        done, indexing = await self._writer.run(run, lambda both: self._learn(both[1]))
+        if indexing.pending:
             self.on_pending()
-        return stored
+        return done
 
     async def edit(
         self,
@@ -130,24 +142,15 @@ class Memories:
             rows.clean_text(text)
         moment = self._clock()
 
-        def work(db: Database) -> tuple[Memory, _Rows, _Rows, _Reused]:
+        def work(db: Database, model: str) -> facts.Work:
             old = tables.get_live(db, memory_id)
             if text is None or text == old.text:
                 if changes:
                     tables.update(db, memory_id, changes)
-                return tables.get(db, memory_id), tables.index_rows(db, [memory_id]), [], []
-            return tables.supersede(db, old, text, changes, moment, self._embedder.model)
+                return facts.Work(told=[tables.get(db, memory_id)], changed=[memory_id])
+            return facts.supersede(db, old, text, changes, moment, model)
 
-        def after(done: tuple[Memory, _Rows, _Rows, _Reused]) -> None:
-            stored, changed, added, reused = done
-            for row in changed:
-                self._index.change(row)
-            self._learn(([stored], added, reused))
-
-        stored, _, added, reused = await self._writer.run(work, after)
-        if len(reused) < len(added):
-            self.on_pending()
-        return stored
+        return (await self.change(work)).told[0]
 
     async def delete(self, memory_id: str) -> int:
         """Remove exactly this row and all that was derived from it; how many rows went.
@@ -224,12 +227,14 @@ class Memories:
                 await self._traces.wipe()
         return erased
 
-    def _learn(self, stored: tuple[_Memories, _Rows, _Reused]) -> None:
-        _, added, reused = stored
-        self._index.add(added)
-        if reused:
-            vectors = np.stack([np.frombuffer(blob, np.float16) for _, blob in reused])
-            self._index.put_vectors([seq for seq, _ in reused], vectors.astype(np.float32))
+    def _learn(self, done: facts.Indexing) -> None:
+        self._index.remove(done.removed)
+        for row in done.changed:
+            self._index.change(row)
+        self._index.add(done.added)
+        if done.reused:
+            vectors = np.stack([np.frombuffer(blob, np.float16) for _, blob in done.reused])
+            self._index.put_vectors([seq for seq, _ in done.reused], vectors.astype(np.float32))
 
     async def was_forgotten(self, texts: Sequence[str]) -> _Flags:
         """Of each text whether a memory that said just this was forgotten and not brought back.
@@ -365,12 +370,15 @@ class Memories:
 
     def _find_words(self, db: Database, question: Question, which: Filter) -> Found:
         view = self._index.view(which)
-        return words.search(db, question.words, sorted(question.names), view, CANDIDATES)
+        names = question.names | subjects.other_names(db, question.text)
+        return words.search(db, question.words, sorted(names), view, CANDIDATES)
 
     def _candidates(
         self, question: Question, which: Filter, found: Found, vector: Floats | None
     ) -> Candidates:
-        return self._index.candidates(vector, question.language, found.seqs, which, CANDIDATES)
+        # Who is asked about may have another name in the row than in the question.
+        seqs = np.unique(np.concatenate([found.seqs, found.named[-NAMED:]]))
+        return self._index.candidates(vector, question.language, seqs, which, CANDIDATES)
 
     def _rank(
         self,

@@ -12,31 +12,98 @@ from assistant.errors import MemoryClosed, MemoryNotFound
 from assistant.memory import rows, trust
 from assistant.memory.redact import Gone, Touched, redact_turns
 from assistant.memory.slots import Filter, Row
-from assistant.types import Memory, NewMemory, Recalled
+from assistant.types import Memory, Recalled
 
 
 def insert(
     db: Database, fresh: Sequence[dict[str, Any]], model: str
 ) -> tuple[list[Memory], list[Row], list[tuple[int, bytes]]]:
-    """Insert rows; those whose text has a vector already get it here and now.
-
-    Raises Untrusted if one of them would be taken for the user's words and is not.
-    """
-    ids: list[str] = []
+    """Insert rows; those whose text has a vector already get it here and now."""
     reused: list[tuple[int, bytes]] = []
     for row in fresh:
-        trust.check(row["kind"], row["trust"])
-        known = db.execute(
-            "SELECT vector FROM vectors WHERE content_hash = ? AND model = ?",
-            [row["content_hash"], model],
-        ).fetchone()
-        full = row | {"embed_model": model if known else None}
-        sql = f"INSERT INTO memories ({', '.join(full)}) VALUES ({', '.join('?' * len(full))})"  # noqa: S608
-        seq = db.execute(sql, list(full.values())).lastrowid or 0
-        ids.append(row["id"])
-        if known:
-            reused.append((int(seq), known[0]))
+        insert_row(db, row, model, reused)
+    ids = [row["id"] for row in fresh]
     return [get(db, one) for one in ids], index_rows(db, ids), reused
+
+
+def insert_row(
+    db: Database, row: dict[str, Any], model: str, reused: list[tuple[int, bytes]]
+) -> None:
+    """Insert one row; if its text has a vector already, that is noted in `reused`.
+
+    Raises Untrusted if it would be taken for the user's words and is not.
+    """
+    trust.check(row["kind"], row["trust"])
+    known = db.execute(
+        "SELECT vector FROM vectors WHERE content_hash = ? AND model = ?",
+        [row["content_hash"], model],
+    ).fetchone()
+    full = row | {"embed_model": model if known else None}
+    sql = f"INSERT INTO memories ({', '.join(full)}) VALUES ({', '.join('?' * len(full))})"  # noqa: S608
+    seq = db.execute(sql, list(full.values())).lastrowid or 0
+    if known:
+        reused.append((int(seq), known[0]))
+
+
+_CHILDREN = {
+    "claims": "subject, attribute, value, key",
+    "aliases": "alias, subject, shown",
+    "episodes": "episode, said_at",
+}
+"""Tables that belong to a memory, with their columns but its id."""
+
+
+def rewrite(db: Database, memory_id: str, text: str) -> int:
+    """Give a row another text, all else as it was; no copy of the old one is left.
+
+    The row gets a new number, since the index takes a number's text to be fixed; returns the old one.
+    """
+    columns = [one[1] for one in db.execute("PRAGMA table_info(memories)")]
+    sql = f"SELECT {', '.join(columns)} FROM memories WHERE id = ?"  # noqa: S608
+    row = dict(zip(columns, db.execute(sql, [memory_id]).fetchone(), strict=True))
+    kept = {
+        name: db.execute(f"SELECT {of} FROM {name} WHERE memory_id = ?", [memory_id]).fetchall()  # noqa: S608
+        for name, of in _CHILDREN.items()
+    }
+    db.execute("DELETE FROM memories WHERE id = ?", [memory_id])
+    row |= {"text": text, "content_hash": rows.content_hash(text), "embed_model": None}
+    seq = int(row.pop("seq"))
+    sql = f"INSERT INTO memories ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"  # noqa: S608
+    db.execute(sql, list(row.values()))
+    for name, of in _CHILDREN.items():
+        marks = ", ".join("?" * (of.count(",") + 2))
+        sql = f"INSERT INTO {name} (memory_id, {of}) VALUES ({marks})"  # noqa: S608
+        db.conn.executemany(sql, [(memory_id, *child) for child in kept[name]])
+    return seq
+
+
+def copy_children(db: Database, memory_id: str, to: str) -> None:
+    """Names and episodes of one memory are another's too, and the turns that recalled it."""
+    for name in ("aliases", "episodes"):
+        of = _CHILDREN[name]
+        sql = f"INSERT OR IGNORE INTO {name} (memory_id, {of}) SELECT ?, {of} FROM {name} WHERE memory_id = ?"  # noqa: S608
+        db.execute(sql, [to, memory_id])
+    sql = (
+        "INSERT OR IGNORE INTO recalls (memory_id, turn_id) "
+        "SELECT ?, turn_id FROM recalls WHERE memory_id = ?"
+    )
+    db.execute(sql, [to, memory_id])
+
+
+def copy_names(db: Database, memory_id: str, to: str) -> None:
+    """What one memory calls somebody holds beside another one too."""
+    of = _CHILDREN["aliases"]
+    sql = f"INSERT OR IGNORE INTO aliases (memory_id, {of}) SELECT ?, {of} FROM aliases WHERE memory_id = ?"  # noqa: S608
+    db.execute(sql, [to, memory_id])
+
+
+def exact_text(db: Database, text: str, kind: str, scope: str) -> list[str]:
+    """Live memories of this kind that have this very text, the first one first."""
+    sql = (
+        "SELECT id FROM memories WHERE content_hash = ? AND kind = ? AND scope = ? "
+        "AND trust = 'user' AND valid_to IS NULL AND thread IS NULL AND speaker IS NULL ORDER BY seq"
+    )
+    return [one for (one,) in db.execute(sql, [rows.content_hash(text), kind, scope])]
 
 
 def names(db: Database) -> list[str]:
@@ -90,33 +157,6 @@ def update(db: Database, memory_id: str, changes: dict[str, Any]) -> None:
     db.execute(f"UPDATE memories SET {names} WHERE id = ?", [*changes.values(), memory_id])  # noqa: S608
 
 
-def supersede(
-    db: Database,
-    old: Memory,
-    text: str,
-    changes: dict[str, Any],
-    moment: str,
-    model: str,
-) -> tuple[Memory, list[Row], list[Row], list[tuple[int, bytes]]]:
-    new = NewMemory(
-        text=text,
-        kind=old.kind,
-        said_at=moment,
-        source=old.source,
-        speaker=old.speaker,
-        thread=old.thread,
-        trust=old.trust,
-        scope=old.scope,
-    )
-    kept = {"importance": old.importance, "sensitivity": old.sensitivity, "subject": old.subject}
-    fresh = rows.fresh(new, moment) | kept | changes
-    fresh["valid_from"] = max(moment, old.valid_from)
-    trust.check_replaces(old.trust, fresh["trust"])
-    (stored,), added, reused = insert(db, [fresh], model)
-    update(db, old.id, {"valid_to": fresh["valid_from"], "superseded_by": stored.id})
-    return stored, index_rows(db, [old.id]), added, reused
-
-
 def chain(db: Database, memory_id: str) -> list[Memory]:
     """Every version, oldest first. Several rows may have been merged into one; all are in it."""
     get(db, memory_id)
@@ -127,7 +167,8 @@ def chain(db: Database, memory_id: str) -> list[Memory]:
                 WHERE m.superseded_by IS NOT NULL
             UNION SELECT m.id FROM memories m JOIN chain c ON m.superseded_by = c.id
         )
-        SELECT {rows.COLUMNS} FROM memories WHERE id IN (SELECT id FROM chain) ORDER BY seq
+        SELECT {rows.COLUMNS} FROM memories WHERE id IN (SELECT id FROM chain)
+        ORDER BY valid_from, valid_to IS NULL, valid_to, seq
     """  # noqa: S608
     return [rows.memory(row) for row in db.execute(sql, [memory_id])]
 

@@ -1,0 +1,372 @@
+"""Facts with a life: what is told is stored once, closes what it contradicts, and keeps its history.
+
+All of it is code: a claim replaces another by (subject, attribute) where there is one value at a
+time, and adds to it where there are many. A row that says more than what has changed is split, so
+that only what no longer holds is closed. Every function runs inside the writer's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlite_utils import Database
+
+from assistant.memory import claims, rows, subjects, tables
+from assistant.memory.attributes import OPPOSITE, attribute
+from assistant.memory.claims import Claim, Segment
+from assistant.memory.kin import KIN
+from assistant.memory.slots import Row
+from assistant.types import Effect, Memory, NewMemory
+
+KINDS = frozenset({"fact", "preference", "note"})
+"""What may state something: the other kinds are records of what was said or is to be done."""
+_ROLE_WORDS = frozenset(KIN.values())
+
+
+class Fresh(msgspec.Struct, frozen=True):
+    """A row to be stored, with what it claims."""
+
+    row: dict[str, Any]
+    segments: tuple[Segment, ...] = ()
+    episode: str = ""
+    once: bool = False
+    """Not stored again where the very same is stored."""
+
+    def plain(self) -> Fresh:
+        """As it is, however often it is there."""
+        return msgspec.structs.replace(self, once=self.once and self.row["kind"] != "note")
+
+
+class Indexing(msgspec.Struct, frozen=True):
+    """What the index must be told, once a transaction is durable."""
+
+    added: Sequence[Row] = ()
+    changed: Sequence[Row] = ()
+    removed: Sequence[int] = ()
+    reused: Sequence[tuple[int, bytes]] = ()
+
+    @property
+    def pending(self) -> bool:
+        """Whether a row may wait for its vector."""
+        return len(self.reused) < len(self.added)
+
+
+class Work(msgspec.Struct):
+    """What one transaction did, for the caller and for the index."""
+
+    told: list[Memory] = []
+    """What each text became, in order: a new row, or the one that said it already."""
+    stored: list[str] = []
+    closed: list[str] = []
+    known: list[str] = []
+    changed: list[str] = []
+    """Rows whose index entries are out of date."""
+    rewritten: list[str] = []
+    removed: list[int] = []
+    """Row numbers that are gone."""
+    reused: list[tuple[int, bytes]] = []
+
+    def index(self, db: Database) -> Indexing:
+        """What the index must be told."""
+        added = list(dict.fromkeys([*self.stored, *self.rewritten]))
+        changed = [one for one in dict.fromkeys(self.changed) if one not in added]
+        return Indexing(
+            sorted(tables.index_rows(db, added), key=lambda row: row.seq),
+            tables.index_rows(db, changed),
+            tuple(self.removed),
+            tuple(self.reused),
+        )
+
+    def effect(self, db: Database) -> Effect:
+        """As callers see it."""
+
+        def rows_of(ids: Sequence[str]) -> tuple[Memory, ...]:
+            return tuple(tables.get(db, one) for one in dict.fromkeys(ids))
+
+        return Effect(rows_of(self.stored), rows_of(self.closed), rows_of(self.known))
+
+
+def fresh(new: NewMemory, moment: str) -> Fresh:
+    """A memory to be stored, read for what it claims. Raises InvalidInput and its kin.
+
+    Only the user's own plain statements claim anything: never what files, tools or other people say.
+    """
+    row = rows.fresh(new, moment)
+    states = new.trust == "user" and new.kind in KINDS and not (new.thread or new.speaker)
+    segments = claims.read(row["text"]) if states else ()
+    said = any(segment.claims for segment in segments)
+    once = states and (said or new.kind != "note" or new.said_at is None)
+    return Fresh(row, segments if said else (), new.episode, once)
+
+
+def store(db: Database, items: Sequence[Fresh], model: str) -> Work:
+    """Store them in order. What they contradict is closed in the same transaction."""
+    work = Work()
+    for item in items:
+        work.told.append(_store(db, item, model, work))
+    return work
+
+
+def supersede(
+    db: Database, old: Memory, text: str, changes: dict[str, Any], moment: str, model: str
+) -> Work:
+    """A live memory gets another text: the old one is closed, and with it what the new one contradicts."""
+    new = NewMemory(
+        text, old.kind, moment, old.source, old.speaker, old.thread, old.trust, old.scope,
+        importance=old.importance, sensitivity=old.sensitivity,
+    )  # fmt: skip
+    item = fresh(new, moment)
+    row = item.row | changes | {"valid_from": max(moment, old.valid_from)}
+    work = Work()
+    tables.update(db, old.id, {"valid_to": row["valid_from"]})
+    work.told.append(_store(db, msgspec.structs.replace(item, row=row, once=False), model, work))
+    tables.update(db, old.id, {"superseded_by": row["id"]})
+    tables.copy_names(db, old.id, row["id"])
+    work.closed.append(old.id)
+    work.changed.append(old.id)
+    return work
+
+
+def end(db: Database, ended: Sequence[Claim], moment: str, model: str, work: Work) -> None:
+    """Close what these deny, with no successor."""
+    for claim in ended:
+        subject = subjects.find(db, claim.who)
+        if subject is not None:
+            for memory_id, keys in _against(db, subject, claim, "").items():
+                _close(db, memory_id, keys, moment, None, model, work)
+
+
+def reopen(db: Database, memory_ids: Sequence[str]) -> list[str]:
+    """Take closings back; the ids that hold again."""
+    closed = [one for one in memory_ids if tables.exists(db, one)]
+    for memory_id in closed:
+        tables.update(db, memory_id, {"valid_to": None, "superseded_by": None})
+    return closed
+
+
+def contradicted(db: Database, read: Sequence[Segment]) -> bool:
+    """Whether any of these claims changes something that holds now."""
+    for claim in (c for segment in read for c in segment.claims):
+        subject = subjects.find(db, claim.who)
+        if subject is not None and _against(db, subject, claim, ""):
+            return True
+    return False
+
+
+def live(db: Database, subject: str, name: str | None = None) -> list[Memory]:
+    """The memories that now say something of a subject, of one attribute or all; oldest first."""
+    return _of(db, subject, name, "m.valid_to IS NULL")
+
+
+def past(db: Database, subject: str, name: str) -> list[Memory]:
+    """The memories that said it and hold no longer, the latest first."""
+    found = _of(db, subject, name, "m.valid_to IS NOT NULL")
+    return sorted(found, key=lambda one: (one.valid_to or "", one.id), reverse=True)
+
+
+# --- one row ---------------------------------------------------------------------------------
+
+
+def _store(db: Database, item: Fresh, model: str, work: Work) -> Memory:
+    row, moment = item.row, item.row["valid_from"]
+    positive = [c for s in item.segments for c in s.claims if not c.negated]
+    if item.once and (same := _same(db, item, positive)):
+        for memory_id in same:
+            _strengthen(db, memory_id, item.episode or row["id"], row["said_at"])
+        work.known += same
+        work.changed += same
+        return tables.get(db, same[0])
+    row = row | _about(positive)
+    tables.insert_row(db, row, model, work.reused)
+    work.stored.append(row["id"])
+    work.changed.append(row["id"])
+    _strengthen(db, row["id"], item.episode or row["id"], row["said_at"])
+    for claim in (c for s in item.segments for c in s.claims):
+        _assert(db, claim, row, moment, model, work)
+    return tables.get(db, row["id"])
+
+
+def _assert(
+    db: Database, claim: Claim, row: dict[str, Any], moment: str, model: str, work: Work
+) -> None:
+    """Note a claim of a stored row, and close what it contradicts; or the row, if it is older."""
+    memory_id = row["id"]
+    if claim.negated:
+        subject = subjects.find(db, claim.who)
+    else:
+        subject = subjects.resolve(db, claim.who, memory_id)
+        if claim.attribute in _ROLE_WORDS and subject == subjects.MYSELF:
+            subjects.introduce(db, claim, memory_id)
+    if subject is None:
+        return
+    against = _against(db, subject, claim, row["scope"], but=memory_id)
+    db.execute(
+        "INSERT OR IGNORE INTO claims (memory_id, subject, attribute, value, key) "
+        "VALUES (?, ?, ?, ?, ?)",
+        [memory_id, subject, _column(claim), claim.value, claim.key],
+    )
+    for other, keys in against.items():
+        told = tables.get(db, other)
+        if told.valid_from > moment and not claim.negated:
+            # Told late of a time gone by: what is newer stays.
+            mine = {(subject, _column(claim), claim.key)}
+            _close(db, memory_id, mine, told.valid_from, other, model, work)
+            return
+        successor = None if claim.negated else memory_id
+        _close(db, other, keys, moment, successor, model, work)
+
+
+_Key = tuple[str, str, str]
+
+
+def _against(
+    db: Database, subject: str, claim: Claim, scope: str, *, but: str = ""
+) -> dict[str, set[_Key]]:
+    """Live memories that a claim contradicts, each with the claims of it that fall."""
+    kind = attribute(claim.attribute)
+    where, values = "c.attribute = ? AND c.key = ?", [claim.attribute, claim.key]
+    if not claim.negated:
+        values[0] = f"not {claim.attribute}"
+        if kind.single:
+            where = f"({where} OR c.attribute = ? AND c.key != ?)"
+            values += [claim.attribute, claim.key]
+        elif claim.attribute in OPPOSITE:
+            where = f"({where} OR c.attribute = ? AND c.key = ?)"
+            values += [OPPOSITE[claim.attribute], claim.key]
+    sql = f"""
+        SELECT c.memory_id, c.attribute, c.key FROM claims c JOIN memories m ON m.id = c.memory_id
+        WHERE c.subject = ? AND {where} AND m.valid_to IS NULL AND m.scope = ? AND m.id != ?
+        ORDER BY m.seq
+    """  # noqa: S608
+    found: dict[str, set[_Key]] = {}
+    for memory_id, name, value in db.execute(sql, [subject, *values, scope, but]).fetchall():
+        found.setdefault(memory_id, set()).add((subject, name, value))
+    return found
+
+
+def _close(
+    db: Database,
+    memory_id: str,
+    falling: set[_Key],
+    moment: str,
+    successor: str | None,
+    model: str,
+    work: Work,
+) -> None:
+    """Close a memory; what else it says stays, as a memory of its own."""
+    old = tables.get(db, memory_id)
+    if old.valid_to is not None:
+        return
+    falls, stays = _split(db, old, falling)
+    if falls and stays:
+        # Cut down to what falls: forgetting what stays must find no copy of it here.
+        work.removed.append(tables.rewrite(db, old.id, _joined(falls)))
+        work.rewritten.append(old.id)
+        _branch(db, old, stays, falling, model, work)
+    end = max(moment, old.valid_from)
+    tables.update(db, memory_id, {"valid_to": end, "superseded_by": successor})
+    work.closed.append(memory_id)
+    work.changed.append(memory_id)
+
+
+def _split(db: Database, old: Memory, falling: set[_Key]) -> tuple[list[Segment], list[Segment]]:
+    """The segments that fall and those that stay. A text that is not read again the same stays whole."""
+    falls: list[Segment] = []
+    stays: list[Segment] = []
+    keys = {(name, value) for _, name, value in falling}
+    for segment in claims.read(old.text):
+        gone = segment.claims and all((_column(c), c.key) in keys for c in segment.claims)
+        (falls if gone else stays).append(segment)
+    return falls, stays
+
+
+def _branch(
+    db: Database, old: Memory, stays: Sequence[Segment], falling: set[_Key], model: str, work: Work
+) -> None:
+    """Store what a split row still says, as old as it was."""
+    new = NewMemory(
+        _joined(stays), old.kind, old.said_at, old.source, trust=old.trust, scope=old.scope,
+        importance=old.importance, sensitivity=old.sensitivity, quote=old.quote,
+    )  # fmt: skip
+    row = rows.fresh(new, old.created_at) | {"valid_from": old.valid_from, "strength": old.strength}
+    row |= _about([c for s in stays for c in s.claims])
+    tables.insert_row(db, row, model, work.reused)
+    work.stored.append(row["id"])
+    marks = " AND ".join("NOT (attribute = ? AND key = ?)" for _ in falling)
+    values = [x for _, name, value in falling for x in (name, value)]
+    sql = f"UPDATE claims SET memory_id = ? WHERE memory_id = ? AND {marks}"  # noqa: S608
+    db.execute(sql, [row["id"], old.id, *values])
+    tables.copy_children(db, old.id, row["id"])
+
+
+def _joined(segments: Sequence[Segment]) -> str:
+    return ". ".join(one.text.rstrip(" .") for one in segments)
+
+
+def _same(db: Database, item: Fresh, positive: Sequence[Claim]) -> list[str]:
+    """Live memories that say all of it already; none if any of it is new."""
+    row = item.row
+    exact = tables.exact_text(db, row["text"], row["kind"], row["scope"])
+    if exact:
+        return exact[:1]
+    if any(len(s.claims) == 0 or s.claims[0].negated for s in item.segments):
+        return []
+    found: dict[str, None] = {}
+    for claim in positive:
+        subject = subjects.find(db, claim.who)
+        if subject is None or _tells_a_name(db, subject, claim):
+            return []
+        sql = (
+            "SELECT m.id FROM claims c JOIN memories m ON m.id = c.memory_id WHERE c.subject = ? "
+            "AND c.attribute = ? AND c.key = ? AND m.valid_to IS NULL AND m.scope = ? ORDER BY m.seq"
+        )
+        values = [subject, claim.attribute, claim.key, row["scope"]]
+        said = db.execute(sql, values).fetchone()
+        if said is None:
+            return []
+        found[said[0]] = None
+    return list(found)
+
+
+def _tells_a_name(db: Database, subject: str, claim: Claim) -> bool:
+    """Whether a mention says what somebody is called that was not known."""
+    sql = "SELECT 1 FROM aliases WHERE subject = ? AND alias = ?"
+    return any(
+        db.execute(sql, [subject, alias]).fetchone() is None
+        for alias, _ in subjects.aliases_of(claim.who)
+    )
+
+
+def _strengthen(db: Database, memory_id: str, episode: str, said_at: str) -> None:
+    db.execute(
+        "INSERT OR IGNORE INTO episodes (memory_id, episode, said_at) VALUES (?, ?, ?)",
+        [memory_id, episode, said_at],
+    )
+    sql = "UPDATE memories SET strength = (SELECT count(*) FROM episodes WHERE memory_id = id) WHERE id = ?"
+    db.execute(sql, [memory_id])
+
+
+def _about(positive: Sequence[Claim]) -> dict[str, Any]:
+    """Subject and attribute of a row, where it has one of each."""
+    shown = {c.who.name or c.who.shown for c in positive}
+    names = {c.attribute for c in positive}
+    return {
+        "subject": shown.pop() if len(shown) == 1 else None,
+        "attribute": names.pop() if len(names) == 1 else None,
+    }
+
+
+def _column(claim: Claim) -> str:
+    """The attribute as stored: a denial is a claim of its own, which the next assertion closes."""
+    return f"not {claim.attribute}" if claim.negated else claim.attribute
+
+
+def _of(db: Database, subject: str, name: str | None, holds: str) -> list[Memory]:
+    columns = ", ".join(f"m.{one}" for one in rows.FIELDS)
+    sql = (
+        f"SELECT DISTINCT {columns} FROM memories m JOIN claims c ON c.memory_id = m.id "  # noqa: S608
+        f"WHERE c.subject = ? AND (? IS NULL OR c.attribute = ?) AND {holds} ORDER BY m.seq"
+    )
+    return [rows.memory(row) for row in db.execute(sql, [subject, name, name])]
