@@ -25,6 +25,7 @@ from assistant.core.devices import Devices
 from assistant.core.drafts import Drafts
 from assistant.core.forgetting import Forgetting
 from assistant.core.pairing import Pairing
+from assistant.core.orders import Orders
 from assistant.core.prompt import SYSTEM
 from assistant.core.turn import Turns
 from assistant.errors import AssistantError, Internal
@@ -213,7 +214,8 @@ class Daemon:
         drafts = Drafts(engine, memory.memories, chats, SYSTEM)
         compactor = Compactor(engine, chats, turn_log)
         drafts.on_opened = compactor.consider
-        turns = Turns(engine, memory.memories, turn_log, chats, drafts, compactor)
+        orders = Orders(memory.knowledge, turn_log)
+        turns = Turns(engine, memory.memories, turn_log, chats, drafts, compactor, orders=orders)
         for part in (compactor, drafts, turns):
             self._work.push_async_callback(part.close)
         services.turns, services.drafts = turns, drafts

@@ -333,6 +333,13 @@ class Effect(msgspec.Struct, frozen=True):
     """Known already; said once more."""
 
 
+class Meant(msgspec.Struct, frozen=True):
+    """Which memories somebody means."""
+
+    sure: tuple[Memory, ...] = ()
+    perhaps: tuple[Memory, ...] = ()
+
+
 class Recalled(msgspec.Struct, frozen=True):
     """A memory found for a question. Higher scores are nearer; 1 is about the best there is."""
 

@@ -19,13 +19,14 @@ router = APIRouter(prefix="/api/v1", tags=["turns"])
 
 
 class Question(BaseModel):
-    """What to ask. `memory` false leaves memories out of the prompt.
+    """What to ask. `memory` false leaves memories out of the prompt; `store` false stores nothing.
 
     `overflow`: where older turns no longer fit, go on without them (the receipt names them) or refuse.
     """
 
     text: str = Field(max_length=LIMITS.turn_chars)
     memory: bool = True
+    store: bool = True
     overflow: Literal["truncate", "error"] = "truncate"
 
 
@@ -41,6 +42,7 @@ async def ask(use: Use, asks: Caller, conversation_id: str, body: Question) -> R
         conversation_id,
         body.text,
         recall=body.memory,
+        store=body.store,
         whole=body.overflow == "error",
         device=asks.id,
     )

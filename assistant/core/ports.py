@@ -7,8 +7,11 @@ from typing import Any, Protocol
 
 from assistant.types import (
     Conversation,
+    Effect,
     Event,
     Generated,
+    Meant,
+    Memory,
     ModelInfo,
     Prefilled,
     Priority,
@@ -92,6 +95,45 @@ class Recall(Protocol):
 
         `classes` is what whoever asks may see; None: all.
         """
+        ...
+
+
+class Knowledge(Protocol):
+    """What is known, as it is told, corrected, asked for and forgotten in a conversation."""
+
+    async def remember(self, text: str, *, episode: str = "") -> Effect:
+        """Store what the user asked to have remembered."""
+        ...
+
+    async def heard(
+        self, text: str, *, before: str = "", episode: str = "", every: bool = False
+    ) -> Effect:
+        """Take a message's plain statements: corrections alone or, with `every`, what is new too."""
+        ...
+
+    async def correctable(self, value: str, *, asked: str, recalled: Sequence[str] = ()) -> bool:
+        """Whether `correct` would know what to do."""
+        ...
+
+    async def correct(
+        self, value: str, *, asked: str, recalled: Sequence[str] = (), episode: str = ""
+    ) -> Effect | None:
+        """Give what was asked for another value; None where it is not certain what that was."""
+        ...
+
+    async def about(self, phrase: str) -> list[Memory]: ...
+    async def past(self, question: str) -> list[Memory]: ...
+
+    async def meant(self, phrase: str) -> Meant:
+        """Which memories a request to forget means."""
+        ...
+
+    async def forget(self, ids: Sequence[str], phrase: str = "") -> list[str]:
+        """Remove these for good; of one that says more than the phrase, only that part."""
+        ...
+
+    async def undo(self, stored: Sequence[str], closed: Sequence[str]) -> Effect:
+        """Take a change back; what holds again is `known`."""
         ...
 
 

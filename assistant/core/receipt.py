@@ -23,6 +23,16 @@ class Receipt:
         self._prefilled = Prefilled(0, 0)
         self._first_s: float | None = None
         self._end: tuple[Finished, ModelInfo] | None = None
+        self._changes: dict[str, Any] = {}
+
+    def changed(self, done: dict[str, Any]) -> None:
+        """What became of memories in this turn, by id."""
+        self._changes = done
+
+    def without_model(self, shown: Sequence[Recalled]) -> None:
+        """It is answered, and no model had a part in it."""
+        self._recalled = shown
+        self._end = Finished("stop", 0, 0.0, 0.0), ModelInfo("none", "", "ready", device="none")
 
     def begin(
         self, recalled: Sequence[Recalled], history: History, context: Context, reason: str
@@ -66,6 +76,7 @@ class Receipt:
             ],
             "tokens_in": self._prefilled.tokens,
             "tokens_cached": self._prefilled.cached,
+            "memory": self._changes,
             "left_machine": [],
         }
         return out if self._end is None else out | self._ending(*self._end)

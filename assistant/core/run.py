@@ -10,6 +10,7 @@ import msgspec
 from assistant.core.budget import estimate
 from assistant.core.drafts import Draft
 from assistant.core.events import EventLog
+from assistant.core.orders import Order
 from assistant.core.ports import Place
 from assistant.core.prompt import Context, History
 from assistant.core.receipt import Receipt
@@ -32,6 +33,12 @@ class Run:
         self.recall = recall
         self.whole = whole
         """Answer with all earlier turns or not at all."""
+        self.store = True
+        """What it states may change what is known."""
+        self.every = False
+        """What it states is stored, new things too."""
+        self.order: Order | None = None
+        """What is to be done without the model."""
         self.draft: Draft | None = None
         self.log = EventLog()
         self.receipt = Receipt()

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,15 +15,27 @@ import msgspec
 
 from assistant.config import LIMITS
 from assistant.core import prompt
-from assistant.core.budget import Budget
+from assistant.core.budget import Budget, estimate
 from assistant.core.chats import Chat, Chats, check_whole, too_long
 from assistant.core.checks import check_text
 from assistant.core.compaction import Compactor
 from assistant.core.drafts import Drafts
-from assistant.core.ports import Engine, Recall, TurnLog
+from assistant.core.orders import Order, Orders, account
+from assistant.core.ports import Engine, Place, Recall, TurnLog
 from assistant.core.run import Run
 from assistant.errors import AssistantError, ContextOverflow, Internal, Stopped
-from assistant.types import Event, Finished, Piece, Prefilled, Recalled, Request, Turn, new_id
+from assistant.types import (
+    Event,
+    Finished,
+    Generated,
+    Memory,
+    Piece,
+    Prefilled,
+    Recalled,
+    Request,
+    Turn,
+    new_id,
+)
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +56,7 @@ class Turns:
         drafts: Drafts,
         compactor: Compactor,
         clock: Callable[[], datetime] = datetime.now,
+        orders: Orders | None = None,
     ) -> None:
         self._engine = engine
         self._memory = memory
@@ -52,6 +65,7 @@ class Turns:
         self._drafts = drafts
         self._compactor = compactor
         self._clock = clock
+        self._orders = orders
         self._runs: OrderedDict[str, Run] = OrderedDict()
         self._closing = False
 
@@ -61,12 +75,15 @@ class Turns:
         text: str,
         *,
         recall: bool = True,
+        store: bool = True,
         whole: bool = False,
         device: str = "",
     ) -> Run:
         """Log the question and begin to answer it.
 
-        `whole`: with all earlier turns, as said or in the summary, or not at all. `device` is who asks.
+        `recall`: with memories. `store`: what it states may change them. `whole`: with all earlier
+        turns, as said or in the summary, or not at all. `device` is who asks. What is said to the
+        memory itself is answered without the model.
         Refusals are raised here, before the first event: EmptyText, TextTooLong, InvalidInput,
         ConversationNotFound, TurnRunning, EngineBusy, ModelMissing, ContextOverflow, Stopped.
         """
@@ -75,7 +92,9 @@ class Turns:
             raise Stopped(_STOPPING)
         self._chats.begin(conversation_id)
         try:
-            run = await self._begin(conversation_id, text, device, recall=recall, whole=whole)
+            run = await self._begin(
+                conversation_id, text, device, recall=recall, store=store, whole=whole
+            )
         except BaseException:
             self._chats.end(conversation_id)
             raise
@@ -84,6 +103,7 @@ class Turns:
         self._runs[run.id] = run
         self._trim()
         model = self._engine.info().id
+        model = "" if run.order else model
         run.log.append("started", {"turn": run.id, "conversation": conversation_id, "model": model})
         run.task = asyncio.create_task(self._answer(run))
         if self._closing:
@@ -139,21 +159,32 @@ class Turns:
     # --- one turn ------------------------------------------------------------------------
 
     async def _begin(
-        self, conversation_id: str, text: str, device: str, *, recall: bool, whole: bool
+        self,
+        conversation_id: str,
+        text: str,
+        device: str,
+        *,
+        recall: bool,
+        store: bool,
+        whole: bool,
     ) -> Run:
+        order = await self._orders.look(conversation_id, text) if self._orders else None
         # Before anything is read: who cannot be answered hears so at once, however many they are.
-        place = self._engine.reserve("interactive", device)
+        place = NO_PLACE if order else self._engine.reserve("interactive", device)
+        text = order.text if order else text
         try:
             conversation = await self._log.get(conversation_id)
             await self._chats.check(conversation, text, whole=whole)
             if not conversation.title:
                 await self._log.update(conversation_id, title=_title(text))
-            model = self._engine.info().id
+            model = "" if order else self._engine.info().id
             turn = await self._log.start_turn(conversation_id, new_id("t"), text, model)
         except BaseException:
             place.release()
             raise
-        return Run(turn, conversation, place, recall=recall, whole=whole)
+        run = Run(turn, conversation, place, recall=recall, whole=whole)
+        run.order, run.store = order, store
+        return run
 
     async def _answer(self, run: Run) -> None:
         try:
@@ -167,6 +198,13 @@ class Turns:
 
     async def _generate(self, run: Run) -> None:
         begun = time.perf_counter()
+        if run.order is not None:
+            return await self._carry_out(run, run.order, begun)
+        if run.store and self._orders is not None:
+            effect = await self._orders.heard(
+                run.conversation.id, run.text, run.id, every=run.every
+            )
+            run.receipt.changed(account(effect))
         # A cold model loads while the memory is asked; if it cannot, the stream says so.
         warming = asyncio.gather(self._engine.warm(), return_exceptions=True)
         if run.recall:
@@ -190,6 +228,18 @@ class Turns:
             await self._stream(run, chat, last, budget, begun)
         except ContextOverflow as exc:
             raise exc if run.whole else too_long(chat.room(budget, run.context)) from exc
+
+    async def _carry_out(self, run: Run, order: Order, begun: float) -> None:
+        outcome = await order.run(run.id)
+        run.receipt.changed(outcome.done)
+        shown = [recalled_as(one) for one in outcome.shown]
+        run.log.append("recalled", {"items": [_shown(memory) for memory in shown]})
+        run.found(shown)
+        run.pieces.append(outcome.reply)
+        run.log.append("token", {"text": outcome.reply})
+        run.receipt.first(time.perf_counter() - begun)
+        run.receipt.without_model(run.recalled)
+        run.tokens = estimate(run.text) + estimate(outcome.reply)
 
     def _block(self, run: Run, *, first: bool) -> prompt.Context:
         """The one made for the draft, if it would be the same: the model has read it already."""
@@ -292,6 +342,27 @@ def _ending(stored: Sequence[Event], after: int) -> list[Event]:
     if stored and stored[-1].event == "failed" and len(stored) == 1:
         return [msgspec.structs.replace(stored[-1], id=after + 1)]
     return []
+
+
+class _NoPlace:
+    """Of what needs no model."""
+
+    def stream(self, request: Request) -> AsyncGenerator[Generated, None]:
+        """Never asked for."""
+        raise NotImplementedError
+
+    def release(self) -> None:
+        """Nothing was taken."""
+
+
+NO_PLACE: Place = _NoPlace()
+
+
+def recalled_as(memory: Memory) -> Recalled:
+    """A memory that was looked up, as one that was found."""
+    return Recalled(
+        memory.id, memory.text, 1.0, memory.kind, memory.said_at, memory.source, memory.speaker
+    )
 
 
 async def _replay(events: list[Event]) -> AsyncIterator[Event]:

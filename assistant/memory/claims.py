@@ -138,6 +138,15 @@ def who(text: str, known: Callable[[str], bool] = lambda name: True) -> Who | No
     return next((one for one, left in _subjects(words, known) if not left), None)
 
 
+def quote(text: str, value: str) -> str:
+    """The user's own words around a value, no more of the message than that."""
+    parts = [part for one in _SENTENCE.findall(text) for part in _JOINT.split(one)]
+    wanted = value.casefold()
+    return next((one.strip() for one in parts if wanted in one.casefold()), text.strip())[
+        :READ_CHARS
+    ]
+
+
 # --- one sentence ----------------------------------------------------------------------------
 
 

@@ -105,7 +105,7 @@ def store(db: Database, items: Sequence[Fresh], model: str) -> Work:
     """Store them in order. What they contradict is closed in the same transaction."""
     work = Work()
     for item in items:
-        work.told.append(_store(db, item, model, work))
+        work.told.append(store_one(db, item, model, work))
     return work
 
 
@@ -121,7 +121,7 @@ def supersede(
     row = item.row | changes | {"valid_from": max(moment, old.valid_from)}
     work = Work()
     tables.update(db, old.id, {"valid_to": row["valid_from"]})
-    work.told.append(_store(db, msgspec.structs.replace(item, row=row, once=False), model, work))
+    work.told.append(store_one(db, msgspec.structs.replace(item, row=row, once=False), model, work))
     tables.update(db, old.id, {"superseded_by": row["id"]})
     tables.copy_names(db, old.id, row["id"])
     work.closed.append(old.id)
@@ -166,10 +166,44 @@ def past(db: Database, subject: str, name: str) -> list[Memory]:
     return sorted(found, key=lambda one: (one.valid_to or "", one.id), reverse=True)
 
 
+def claimed(db: Database, memory_id: str) -> list[tuple[str, str]]:
+    """Of whom a live memory says what: (subject, attribute)."""
+    sql = (
+        "SELECT DISTINCT c.subject, c.attribute FROM claims c JOIN memories m ON m.id = c.memory_id "
+        "WHERE m.id = ? AND m.valid_to IS NULL"
+    )
+    return [(subject, name) for subject, name in db.execute(sql, [memory_id])]
+
+
+def saying(db: Database, claim: Claim) -> list[Memory]:
+    """The live memories that claim this very thing."""
+    subject = subjects.find(db, claim.who)
+    if subject is None:
+        return []
+    sql = "SELECT memory_id FROM claims WHERE subject = ? AND attribute = ? AND key = ?"
+    ids = db.execute(sql, [subject, _column(claim), claim.key]).fetchall()
+    found = [tables.get(db, one) for (one,) in ids]
+    return [one for one in found if one.valid_to is None]
+
+
+def part(db: Database, memory_id: str, said: Sequence[Claim], model: str, work: Work) -> None:
+    """Where a memory says more than these claims, put what else it says into a memory of its own."""
+    if not tables.exists(db, memory_id):
+        return
+    keys = {(subjects.find(db, c.who) or "", _column(c), c.key) for c in said}
+    old = tables.get(db, memory_id)
+    falls, stays = _split(db, old, keys)
+    if falls and stays:
+        work.removed.append(tables.rewrite(db, old.id, _joined(falls)))
+        work.rewritten.append(old.id)
+        _branch(db, old, stays, keys, model, work)
+
+
 # --- one row ---------------------------------------------------------------------------------
 
 
-def _store(db: Database, item: Fresh, model: str, work: Work) -> Memory:
+def store_one(db: Database, item: Fresh, model: str, work: Work) -> Memory:
+    """Store one, with all that follows from it; the row that says it now."""
     row, moment = item.row, item.row["valid_from"]
     positive = [c for s in item.segments for c in s.claims if not c.negated]
     if item.once and (same := _same(db, item, positive)):

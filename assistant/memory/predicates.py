@@ -178,6 +178,35 @@ def match(rest: str) -> Match | None:
     return None
 
 
+_NAMED = frozenset(KIN.values()) | {
+    "home",
+    "employer",
+    "birthplace",
+    "origin",
+    "name",
+    "school",
+    "car",
+}
+_NUMBERED = frozenset("phone age birthday pin code size height weight salary rent".split())
+
+
+def plausible(name: str, value: str) -> bool:
+    """Whether a few words can be the value of such a fact: a place has a capital, a number digits."""
+    words = value.split()
+    if not words or len(words) > VALUE_WORDS or _NO_VALUE.match(value):
+        return False
+    if name in _NAMED:
+        return len(words) <= 4 and (value[0].isupper() or value[0].lower() == value[0].upper())
+    if name in _NUMBERED:
+        return any(one.isdigit() for one in value)
+    return "@" in value if name == "email" else len(words) <= 4
+
+
+def trim(value: str) -> str:
+    """A value without time words and signs around it."""
+    return _tail(value.strip(" .,!:;\"'"))[0]
+
+
 def owned(part: str) -> Iterator[tuple[str, str, str]]:
     """`my phone number is 5` → ("", "phone number", "5"); `Ana's email is x` → ("Ana", "email", "x")."""
     plain, _ = _tail(part)

@@ -25,6 +25,7 @@ from assistant.memory.ingest.service import Sources
 from assistant.memory.ingest.shelf import Shelf
 from assistant.memory.keys import Key, drop_drafts, find_key, make_key
 from assistant.memory.opened import Mark
+from assistant.memory.knowledge import Knowledge
 from assistant.memory.readers import Readers
 from assistant.memory.restore import undo_half
 from assistant.memory.store import Memories
@@ -49,6 +50,7 @@ class MemoryService:
         forgetter: Forgetter,
         sources: Sources,
         devices: DeviceStore,
+        knowledge: Knowledge,
         embedder: Embedder,
         backups: Backups,
         transfers: Transfers,
@@ -66,6 +68,7 @@ class MemoryService:
         self.sources = sources
         """Started by whoever opened the memory, once its listeners are in place."""
         self.devices = devices
+        self.knowledge = knowledge
         self.key = key
         """Of the database. Whoever keeps what is remembered elsewhere encrypts it with a child of it."""
         self.key_place = key.place
@@ -165,6 +168,7 @@ async def open_memory(
         forgetter=Forgetter(paths, key, writer, readers, memories, backups),
         sources=sources,
         devices=DeviceStore(writer, readers, clock=clock),
+        knowledge=Knowledge(memories, clock=clock),
         embedder=embedder,
         backups=backups,
         transfers=transfers,

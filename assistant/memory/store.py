@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import numpy as np
 from sqlite_utils import Database
@@ -29,6 +29,8 @@ from assistant.memory.vectors import Index
 from assistant.memory.words import Found
 from assistant.memory.writer import Writer
 from assistant.types import Kind, Memory, MemoryCount, NewMemory, Recalled, now
+
+Answer = TypeVar("Answer")
 
 # `list` is a method of the class, so these types need other names inside it.
 _Memories = list[Memory]
@@ -104,6 +106,10 @@ class Memories:
         single = len(fresh) == 1
         items = [one if one.segments or single else one.plain() for one in fresh]
         return await self.change(lambda db, model: facts.store(db, items, model))
+
+    async def read(self, work: Callable[[Database], Answer]) -> Answer:
+        """What `work` finds in the database, off the event loop."""
+        return await self._readers.run(work)
 
     async def change(self, work: Callable[[Database, str], facts.Work]) -> facts.Work:
         """Run a change of facts in one transaction, then tell the index."""

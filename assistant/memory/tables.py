@@ -195,11 +195,25 @@ def _delete_row(db: Database, memory_id: str) -> int:
 
 
 def same_text(db: Database, text: str) -> list[str]:
-    """Live memories that say exactly this; case and spaces do not count."""
-    wanted = rows.plain(text)
+    """Live memories that say exactly this; case, spaces and a full stop do not count."""
+    wanted = rows.plain(text).rstrip(" .!")
     # SQLite folds ASCII alone, so the comparison is made here.
     found = db.execute("SELECT id, text FROM memories WHERE valid_to IS NULL")
-    return [memory_id for memory_id, said in found if rows.plain(said) == wanted]
+    return [memory_id for memory_id, said in found if rows.plain(said).rstrip(" .!") == wanted]
+
+
+def with_words(db: Database, words: Sequence[str], *, closed: bool = False) -> list[Memory]:
+    """Memories that have all of these words, live or closed, the latest first; none for no words."""
+    if not words:
+        return []
+    wanted = " AND ".join('"' + word.replace('"', '""') + '"' for word in words)
+    holds = "NOT NULL" if closed else "NULL"
+    sql = (
+        f"SELECT {rows.COLUMNS} FROM memories WHERE seq IN "  # noqa: S608
+        f"(SELECT rowid FROM memories_fts WHERE memories_fts MATCH ?) AND valid_to IS {holds} "
+        "ORDER BY seq DESC LIMIT 50"
+    )
+    return [rows.memory(row) for row in db.execute(sql, [wanted])]
 
 
 def passages_among(db: Database, seqs: Sequence[int]) -> set[int]:

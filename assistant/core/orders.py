@@ -1,0 +1,235 @@
+"""Answers that need no model: what is said to the memory itself is done at once, and told exactly.
+
+An order is looked up before anything is logged, so that what is for the model goes there. A request
+to forget is never logged with what it asks to forget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from assistant.core import commands, phrases
+from assistant.core.commands import Choice, Command, Language
+from assistant.core.ports import Knowledge, TurnLog
+from assistant.types import Effect, Memory, Turn
+
+CANDIDATES = 9
+"""Memories listed for the user to choose from."""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What an order came to."""
+
+    reply: str
+    done: dict[str, Any] = {}
+    """For the receipt, ids alone: `stored`, `closed`, `known`, `forgotten`, `reopened`, `asks`."""
+    shown: tuple[Memory, ...] = ()
+    """Memories that the reply quotes."""
+
+
+class Order(msgspec.Struct, frozen=True):
+    """Something to be done without the model."""
+
+    text: str
+    """What may be logged of the message."""
+    title: str
+    run: Callable[[str], Awaitable[Outcome]]
+    """Does it; given the turn's id."""
+
+
+class Orders:
+    """Finds and carries out what is said to the memory."""
+
+    def __init__(self, knowledge: Knowledge, log: TurnLog) -> None:
+        self._knowledge = knowledge
+        self._log = log
+
+    async def look(self, conversation_id: str, text: str) -> Order | None:
+        """The order that a message is, in this conversation; None if it is for the model."""
+        command, chosen = commands.parse(text), commands.choice(text)
+        if command is None and chosen is None:
+            return None
+        last: Turn | None = None
+        if command is None or command.verb in ("undo", "correct"):
+            last = await self._last(conversation_id)
+        if command is None:
+            return self._answer(last, chosen, text)
+        match command.verb:
+            case "remember":
+                return _order(text, lambda turn: self._remember(command, turn))
+            case "forget":
+                masked = phrases.say(command.language, "masked")
+                return Order(masked, masked, lambda _: self._forget(command))
+            case "about":
+                return await self._about(command, text)
+            case "past":
+                return await self._past(command, text)
+            case "undo":
+                return self._undo(last, command, text)
+        return await self._correct(last, command, text)
+
+    async def heard(self, conversation_id: str, text: str, turn_id: str, *, every: bool) -> Effect:
+        """Take what a message for the model states; see `Knowledge.heard`."""
+        last = await self._last(conversation_id) if _pronoun(text) else None
+        before = last.text if last else ""
+        return await self._knowledge.heard(text, before=before, episode=turn_id, every=every)
+
+    # --- what is said on its own -----------------------------------------------------------
+
+    async def _remember(self, command: Command, turn_id: str) -> Outcome:
+        effect = await self._knowledge.remember(command.text, episode=turn_id)
+        return told(effect, command.language)
+
+    async def _forget(self, command: Command) -> Outcome:
+        meant = await self._knowledge.meant(command.text)
+        if meant.sure:
+            return await self._gone([m.id for m in meant.sure], command.language, command.text)
+        if not meant.perhaps:
+            return Outcome(phrases.say(command.language, "nothing_meant"))
+        some = meant.perhaps[:CANDIDATES]
+        lines = "\n".join(f"{at}. {_line(one)}" for at, one in enumerate(some, 1))
+        reply = phrases.say(command.language, "which", lines=lines)
+        asks = {"forget": [one.id for one in some], "language": command.language}
+        return Outcome(reply, {"asks": asks}, some)
+
+    async def _gone(self, ids: Sequence[str], language: Language, phrase: str = "") -> Outcome:
+        gone = await self._knowledge.forget(ids, phrase)
+        key = "forgot_one" if len(gone) == 1 else "forgot"
+        reply = phrases.say(language, key, count=len(gone), ids=", ".join(gone))
+        return Outcome(reply, {"forgotten": list(gone)})
+
+    async def _about(self, command: Command, text: str) -> Order | None:
+        """What the memory has nothing of is a question for the model."""
+        found = await self._knowledge.about(command.text)
+        if not found:
+            return None
+        lines = "\n".join(f"- {_line(one)}" for one in found)
+        reply = phrases.say(command.language, "know", lines=lines)
+        return _order(text, _giving(Outcome(reply, shown=tuple(found))))
+
+    async def _past(self, command: Command, text: str) -> Order | None:
+        found = await self._knowledge.past(command.text)
+        if not found:
+            return None
+        lines = "\n".join(
+            "- " + phrases.say(command.language, "span", text=one.text,
+                               start=one.valid_from[:10], end=(one.valid_to or "")[:10], id=one.id)
+            for one in found
+        )  # fmt: skip
+        reply = phrases.say(command.language, "past", lines=lines)
+        return _order(text, _giving(Outcome(reply, shown=tuple(found))))
+
+    # --- what refers to the turn before ----------------------------------------------------
+
+    def _answer(self, last: Turn | None, chosen: Choice | None, text: str) -> Order | None:
+        asks = _memory(last).get("asks")
+        if not asks or chosen is None:
+            return None
+        ids: list[str] = list(asks["forget"])
+        language: Language = asks["language"]
+        if chosen.nothing:
+            return _order(text, _saying(phrases.say(language, "left")))
+        if (chosen.numbers and max(chosen.numbers) > len(ids)) or 0 in chosen.numbers:
+            again = Outcome(phrases.say(language, "no_such", count=len(ids)), {"asks": asks})
+            return _order(text, _giving(again))
+        if chosen.all and len(ids) > 1 and not _says_all(text):
+            again = Outcome(phrases.say(language, "say_which", count=len(ids)), {"asks": asks})
+            return _order(text, _giving(again))
+        picked = ids if chosen.all else [ids[at - 1] for at in chosen.numbers]
+        return _order(text, lambda _: self._gone(picked, language))
+
+    def _undo(self, last: Turn | None, command: Command, text: str) -> Order | None:
+        done = _memory(last)
+        stored, closed = list(done.get("stored", ())), list(done.get("closed", ()))
+        if not stored and not closed:
+            key = "cannot_undo" if done.get("forgotten") else "nothing_to_undo"
+            return _order(text, _saying(phrases.say(command.language, key))) if last else None
+
+        async def run(_: str) -> Outcome:
+            effect = await self._knowledge.undo(stored, closed)
+            lines = "\n".join(f"- {_line(one)}" for one in effect.known)
+            key = "undone_again" if lines else "undone"
+            reply = phrases.say(command.language, key, count=len(stored), lines=lines)
+            again = [one.id for one in effect.known]
+            return Outcome(reply, {"removed": stored, "reopened": again}, effect.known)
+
+        return _order(text, run)
+
+    async def _correct(self, last: Turn | None, command: Command, text: str) -> Order | None:
+        if last is None:
+            return None
+        recalled = [one["id"] for one in (last.receipt or {}).get("memories", ())]
+        if not await self._knowledge.correctable(command.text, asked=last.text, recalled=recalled):
+            return None
+
+        async def run(turn_id: str) -> Outcome:
+            effect = await self._knowledge.correct(
+                command.text, asked=last.text, recalled=recalled, episode=turn_id
+            )
+            if effect is None:
+                return Outcome(phrases.say(command.language, "correct_what"))
+            return told(effect, command.language)
+
+        return _order(text, run)
+
+    async def _last(self, conversation_id: str) -> Turn | None:
+        turns, _ = await self._log.history(conversation_id)
+        return await self._log.turn(turns[-1].id) if turns else None
+
+
+def told(effect: Effect, language: Language) -> Outcome:
+    """The account of a change: what was stored, what holds no longer, and the way back."""
+    lines = [phrases.say(language, "stored", text=m.text, id=m.id) for m in effect.stored]
+    lines += [phrases.say(language, "known", text=m.text, count=m.strength) for m in effect.known]
+    lines += [
+        phrases.say(language, "closed", text=m.text, since=m.valid_from[:10]) for m in effect.closed
+    ]
+    if effect.stored or effect.closed:
+        lines.append(phrases.say(language, "way_back"))
+    shown = (*effect.stored, *effect.known, *effect.closed)
+    return Outcome("\n".join(lines) or phrases.say(language, "nothing"), account(effect), shown)
+
+
+def account(effect: Effect) -> dict[str, Any]:
+    """A change as the receipt has it: ids alone, so that nothing forgotten is left in it."""
+    parts = {"stored": effect.stored, "closed": effect.closed, "known": effect.known}
+    return {name: [one.id for one in some] for name, some in parts.items() if some}
+
+
+def _order(text: str, run: Callable[[str], Awaitable[Outcome]]) -> Order:
+    return Order(text, text, run)
+
+
+def _saying(reply: str) -> Callable[[str], Awaitable[Outcome]]:
+    return _giving(Outcome(reply))
+
+
+def _giving(outcome: Outcome) -> Callable[[str], Awaitable[Outcome]]:
+    async def run(_: str) -> Outcome:
+        return outcome
+
+    return run
+
+
+def _memory(last: Turn | None) -> dict[str, Any]:
+    found = (last.receipt or {}).get("memory", {}) if last else {}
+    return dict(found)
+
+
+def _line(memory: Memory) -> str:
+    return f"{memory.text} ({memory.said_at[:10]}, {memory.id})"
+
+
+def _says_all(text: str) -> bool:
+    return any(
+        word in text.casefold().split()
+        for word in ("all", "both", "everything", "tout", "tous", "toutes")
+    )
+
+
+def _pronoun(text: str) -> bool:
+    words = text.casefold().replace(",", " ").split()
+    return any(word in words[:4] for word in ("she", "he", "elle", "il", "she's", "he's"))

@@ -1,0 +1,291 @@
+"""What is known, as a conversation uses it: told, corrected, asked for, forgotten and taken back.
+
+No model has a part in it. Every change is one transaction and says exactly what it did.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from sqlite_utils import Database
+
+from assistant.memory import asking, claims, facts, predicates, rows, subjects, tables
+from assistant.memory.attributes import attribute
+from assistant.memory.claims import Claim, Segment, Who
+from assistant.memory.language import stop_words
+from assistant.memory.store import Memories
+from assistant.memory.words import words_in
+from assistant.types import Effect, Meant, Memory, NewMemory, now
+
+SHOWN = 20
+"""Memories told of one subject at most."""
+_TASK = re.compile(
+    r"^\s*(?:translate|write|rewrite|summari[sz]e|correct|proofread|fix|explain|complete|continue|"
+    r"pretend|act|say|repeat|imagine|role-?play|compose|draft|make up|"
+    r"tradui\w*|écri\w*|corrige\w*|résume\w*|réécri\w*|répète\w*|fais comme|joue)\b",
+    re.I,
+)
+"""Texts that begin so hold words to work on, not statements of their author."""
+
+
+class Knowledge:
+    """See the module. Built by `service.open_memory`."""
+
+    def __init__(self, memories: Memories, *, clock: Callable[[], str] = now) -> None:
+        self._memories = memories
+        self._clock = clock
+
+    async def remember(self, text: str, *, episode: str = "") -> Effect:
+        """Store what the user asked to have remembered, as they said it. Raises InvalidInput and its kin."""
+        moment = self._clock()
+        new = NewMemory(_sentence(text), "fact", source="chat", quote=text, episode=episode)
+        item = facts.fresh(new, moment)
+        return await self._effect(lambda db, model: facts.store(db, [item], model))
+
+    async def heard(
+        self, text: str, *, before: str = "", episode: str = "", every: bool = False
+    ) -> Effect:
+        """Take plain statements of a message for what they are worth.
+
+        What changes something that is known is a correction, and is stored. With `every` what is
+        new is stored too, unless it is sensitive. `before` is what was said last: it tells who "she" is.
+        """
+        if _TASK.search(text):
+            return Effect()
+        moment = self._clock()
+
+        def read(db: Database) -> tuple[Segment, ...]:
+            segments = claims.read(text, about=_meant_by(db, before), known=subjects.is_name(db))
+            return tuple(s for s in segments if s.claims and _counts(db, s, every=every))
+
+        segments = await self._memories.read(read)
+        if not segments:
+            return Effect()
+
+        def work(db: Database, model: str) -> facts.Work:
+            done = facts.Work()
+            for segment in segments:
+                _take(db, segment, text, moment, episode, model, done)
+            return done
+
+        return await self._effect(work)
+
+    async def correctable(self, value: str, *, asked: str, recalled: Sequence[str] = ()) -> bool:
+        """Whether `correct` would know what to do."""
+        found = await self._memories.read(lambda db: _wrong(db, asked, recalled))
+        return found is not None and predicates.plausible(found[1], predicates.trim(value))
+
+    async def correct(
+        self, value: str, *, asked: str, recalled: Sequence[str] = (), episode: str = ""
+    ) -> Effect | None:
+        """Give what was asked last another value, or the one fact recalled for it: "no, it's Nice".
+
+        None, and nothing is changed, where it is not certain which fact that is.
+        """
+        value = predicates.trim(value)
+        moment = self._clock()
+        found = await self._memories.read(lambda db: _wrong(db, asked, recalled))
+        if found is None or not predicates.plausible(found[1], value):
+            return None
+        who, name, language, link = found
+        said = predicates.Match(name, value, canonical=True, language=language, link=link)
+        text = predicates.render(who.shown, said, me=who.me)
+        segment = Segment(text, (Claim(who, name, value),))
+
+        def work(db: Database, model: str) -> facts.Work:
+            done = facts.Work()
+            _take(db, segment, value, moment, episode, model, done)
+            return done
+
+        return await self._effect(work)
+
+    async def about(self, phrase: str) -> list[Memory]:
+        """What is known of somebody or something, the latest first."""
+        return await self._memories.read(lambda db: _about(db, phrase)[:SHOWN])
+
+    async def past(self, question: str) -> list[Memory]:
+        """What held once and holds no longer, of what is asked; the latest first."""
+        return await self._memories.read(lambda db: _past(db, question)[:SHOWN])
+
+    async def meant(self, phrase: str) -> Meant:
+        """Which memories a request to forget means: surely, or perhaps."""
+        return await self._memories.read(lambda db: _meant(db, phrase))
+
+    async def forget(self, ids: Sequence[str], phrase: str = "") -> list[str]:
+        """Remove these for good, with their earlier versions; the ids that are gone.
+
+        Of one that says more than the phrase, only that part goes.
+        """
+        chosen = [c for s in claims.read(phrase) for c in s.claims]
+
+        def split(db: Database, model: str) -> facts.Work:
+            done = facts.Work()
+            for memory_id in ids:
+                facts.part(db, memory_id, chosen, model, done)
+            return done
+
+        if chosen:
+            await self._memories.change(split)
+        return await self._memories.forget(ids=ids)
+
+    async def undo(self, stored: Sequence[str], closed: Sequence[str]) -> Effect:
+        """Take a change back: what was stored goes for good, what was closed holds again."""
+        reopened: list[str] = []
+
+        def work(db: Database, model: str) -> facts.Work:
+            reopened.extend(facts.reopen(db, closed))
+            return facts.Work(known=list(reopened), changed=list(reopened))
+
+        effect = await self._effect(work)
+        for memory_id in stored:
+            if await self._memories.read(lambda db, one=memory_id: tables.exists(db, one)):  # type: ignore[misc]
+                await self._memories.delete(memory_id)
+        return effect
+
+    async def _effect(self, work: Callable[[Database, str], facts.Work]) -> Effect:
+        effects: list[Effect] = []
+
+        def run(db: Database, model: str) -> facts.Work:
+            done = work(db, model)
+            effects.append(done.effect(db))
+            return done
+
+        await self._memories.change(run)
+        return effects[-1]
+
+
+# --- telling ---------------------------------------------------------------------------------
+
+
+def _take(
+    db: Database,
+    segment: Segment,
+    said: str,
+    moment: str,
+    episode: str,
+    model: str,
+    done: facts.Work,
+) -> None:
+    """Store what a segment asserts; of what it denies, only close."""
+    claim = segment.claims[0]
+    if claim.negated:
+        facts.end(db, segment.claims, moment, model, done)
+        return
+    kind = attribute(claim.attribute)
+    new = NewMemory(
+        segment.text, "fact", source="chat", quote=claims.quote(said, claim.value), episode=episode,
+        importance=kind.importance, sensitivity=kind.sensitivity,
+    )  # fmt: skip
+    item = facts.Fresh(rows.fresh(new, moment), (segment,), episode, once=True)
+    done.told.append(facts.store_one(db, item, model, done))
+
+
+def _counts(db: Database, segment: Segment, *, every: bool) -> bool:
+    if facts.contradicted(db, [segment]):
+        return True
+    normal = all(attribute(c.attribute).sensitivity == "normal" for c in segment.claims)
+    return every and normal and not any(c.negated for c in segment.claims)
+
+
+def _meant_by(db: Database, before: str) -> Who | None:
+    """Whom a pronoun means after these words; None if nobody or more than one was spoken of."""
+    found = subjects.mentioned(db, before) if before else []
+    if len(found) != 1:
+        return None
+    name = subjects.shown(db, found[0])
+    return claims.who(name) or Who(name, name=name)
+
+
+def _wrong(db: Database, asked: str, recalled: Sequence[str]) -> tuple[Who, str, str, str] | None:
+    """The single-valued fact that was asked for, or that was recalled and is the only one of its kind."""
+    question = asking.read(asked)
+    if question.who is not None and question.attribute and attribute(question.attribute).single:
+        subject = subjects.find(db, question.who)
+        known = facts.live(db, subject, question.attribute) if subject else []
+        if known:
+            return question.who, question.attribute, *_style(known[-1])
+    found: dict[tuple[str, str], Memory] = {}
+    for memory_id in recalled:
+        for subject, name in facts.claimed(db, memory_id):
+            if attribute(name).single and question.attribute in (None, name):
+                found[subject, name] = tables.get(db, memory_id)
+    if len(found) != 1:
+        return None
+    ((subject, name), memory), = found.items()  # fmt: skip
+    shown = subjects.shown(db, subject)
+    return claims.who(shown) or Who(shown, name=shown), name, *_style(memory)
+
+
+def _style(memory: Memory) -> tuple[str, str]:
+    link = re.search(r"\b(à|en|au|aux|chez)\b", memory.text) if memory.lang == "fr" else None
+    return ("fr" if memory.lang == "fr" else "en"), (link.group(1) if link else "")
+
+
+# --- asking ----------------------------------------------------------------------------------
+
+
+def _about(db: Database, phrase: str) -> list[Memory]:
+    who = claims.who(phrase)
+    found: dict[str, Memory] = {}
+    if who is not None and (subject := subjects.find(db, who)) is not None:
+        found = {one.id: one for one in reversed(facts.live(db, subject))}
+        names = subjects.other_names(db, phrase) if not who.me else frozenset()
+        for name in names:
+            found |= {one.id: one for one in tables.with_words(db, [name])}
+    if who is not None and who.me:
+        return list(found.values())
+    found |= {one.id: one for one in tables.with_words(db, _content(phrase))}
+    return list(found.values())
+
+
+def _past(db: Database, question: str) -> list[Memory]:
+    asked = asking.read(question)
+    if asked.who is not None and asked.attribute:
+        subject = subjects.find(db, asked.who)
+        return facts.past(db, subject, asked.attribute) if subject else []
+    return tables.with_words(db, _content(question), closed=True)
+
+
+def _meant(db: Database, phrase: str) -> Meant:
+    if exact := tables.same_text(db, phrase):
+        return Meant(sure=tuple(tables.get(db, one) for one in exact))
+    stated = [c for s in claims.read(phrase, known=subjects.is_name(db)) for c in s.claims]
+    if stated:
+        said = [one for claim in stated for one in facts.saying(db, claim)]
+        return Meant(sure=tuple({one.id: one for one in said}.values()))
+    asked = asking.read(phrase)
+    if asked.who is not None and asked.attribute:
+        subject = subjects.find(db, asked.who)
+        known = facts.live(db, subject, asked.attribute) if subject else []
+        if len(known) == 1 and known[0].attribute == asked.attribute:
+            return Meant(sure=tuple(known))
+        if known:
+            return Meant(perhaps=tuple(known[:SHOWN]))
+    return Meant(perhaps=tuple(_about(db, phrase)[:SHOWN]))
+
+
+def _content(phrase: str) -> list[str]:
+    known = stop_words("en") | stop_words("fr") | set(_QUESTION)
+    return [word for word in words_in(phrase) if word not in known and len(word) > 1]
+
+
+_QUESTION = [
+    "use",
+    "used",
+    "before",
+    "previously",
+    "formerly",
+    "past",
+    "avant",
+    "autrefois",
+    "auparavant",
+    "ancien",
+    "ancienne",
+    "old",
+]
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text[:1].upper() + text[1:]

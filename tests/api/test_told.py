@@ -1,0 +1,166 @@
+"""What is said to the memory in a chat, through a real daemon: done at once, told exactly, no model."""
+
+from __future__ import annotations
+
+import pytest
+from running import RunningDaemon, answer
+
+
+@pytest.fixture
+def daemon(tmp_path):
+    running = RunningDaemon(tmp_path / "home").up()
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture
+def chat(daemon):
+    """Says something in one conversation; the reply and the receipt."""
+    conversation = daemon.conversation()
+
+    def say(text, **body):
+        seen = daemon.ask(text, conversation, **body)
+        names = [name for _, name, _ in seen]
+        assert (names[0], names[-1]) == ("started", "done")
+        (receipt,) = [data for _, name, data in seen if name == "receipt"]
+        return answer(seen), receipt
+
+    say.conversation = conversation
+    return say
+
+
+def texts(daemon, **params):
+    return [
+        row["text"] for row in daemon.api.get("/api/v1/memories", params=params).json()["items"]
+    ]
+
+
+def test_remember_correct_ask_and_take_back(daemon, chat):
+    said, receipt = chat("Remember that my sister Ana lives in Lyon")
+    assert "My sister Ana lives in Lyon" in said
+    assert (receipt["model"], receipt["tokens_in"]) == ("none", 0)
+    (stored,) = receipt["memory"]["stored"]
+    assert receipt["memories"] == [{"id": stored, "score": 1.0, "tokens": 0}]
+
+    said, receipt = chat("No, Ana lives in Nice now")  # a statement: the model answers
+    assert receipt["model"] == "fake"
+    assert receipt["memory"]["closed"] == [stored]
+    assert texts(daemon) == ["Ana lives in Nice now"]
+
+    said, receipt = chat("What do you know about my sister?")
+    assert "Nice" in said
+    assert "Lyon" not in said
+    said, _ = chat("Où est-ce que ma sœur habitait avant ?")
+    assert "Lyon" in said
+    assert "Nice" not in said
+
+    said, receipt = chat("undo")
+    assert receipt["memory"] == {}  # nothing was changed by the question before
+    chat("No, Ana lives in Rome now")
+    said, receipt = chat("Undo that")
+    assert "Nice" in said
+    assert texts(daemon) == ["Ana lives in Nice now"]
+
+
+def test_said_twice_is_known(daemon, chat):
+    chat("Remember that I live in Lyon")
+    said, receipt = chat("Souviens-toi que j'habite à Lyon")
+    assert "déjà" in said
+    assert len(receipt["memory"]["known"]) == 1
+    assert texts(daemon) == ["I live in Lyon"]
+
+
+def test_no_it_is(daemon, chat):
+    chat("Remember that my sister Ana lives in Lyon")
+    chat("Remember that I live in Brest")
+    chat("Where does Ana live?")
+    _, receipt = chat("No, it's Nice")
+    assert len(receipt["memory"]["closed"]) == 1
+    assert sorted(texts(daemon)) == ["Ana lives in Nice", "I live in Brest"]
+    _, receipt = chat("No, it's raining there")  # no place: for the model
+    assert receipt["model"] == "fake"
+    assert sorted(texts(daemon)) == ["Ana lives in Nice", "I live in Brest"]
+
+
+def test_a_negation_closes_and_stores_nothing(daemon, chat):
+    chat("Remember that I'm vegetarian")
+    _, receipt = chat("I'm not vegetarian any more")
+    assert len(receipt["memory"]["closed"]) == 1
+    assert "stored" not in receipt["memory"]
+    assert texts(daemon) == []
+    assert texts(daemon, closed=True) == ["I'm vegetarian"]
+
+
+def test_only_corrections_are_taken_from_talk(daemon, chat):
+    for text in ("I live in Lyon", "Translate this. I moved to Porto", "I'd like tea"):
+        _, receipt = chat(text)
+        assert receipt["memory"] == {}
+    assert texts(daemon) == []
+    chat("Remember that I live in Lyon")
+    for text in ("What if I moved to Porto?", "Tom says I moved to Porto", "Translate: I moved to Porto",
+                 "Summarise this. I moved to Porto.", "Maybe I moved to Porto in a dream"):  # fmt: skip
+        chat(text)
+    chat("I moved to Porto", store=False)
+    assert texts(daemon) == ["I live in Lyon"]
+
+
+def test_what_is_clearly_meant_is_forgotten_and_not_logged(daemon, chat):
+    chat("Remember that my sister Ana lives in Lyon and loves tulips")
+    _, receipt = chat("Forget that my sister Ana lives in Lyon")
+    assert len(receipt["memory"]["forgotten"]) == 1
+    assert texts(daemon) == ["My sister Ana loves tulips"]
+    turns = daemon.api.get(f"/api/v1/conversations/{chat.conversation}").json()["turns"]
+    assert "Lyon" not in turns[-1]["text"] + turns[-1]["reply"]
+
+
+def test_what_is_not_clear_is_asked(daemon, chat):
+    for text in (
+        "Ana lives in Lyon",
+        "Ana likes tulips",
+        "Ana's dog bites postmen",
+        "I live in Brest",
+    ):
+        chat(f"Remember that {text}")
+    said, receipt = chat("Forget about Ana")
+    assert all(word in said for word in ("Lyon", "tulips", "dog"))
+    assert "Brest" not in said
+    assert len(texts(daemon)) == 4
+    said, _ = chat("yes")  # three of them: which?
+    assert len(texts(daemon)) == 4
+    chat("7")
+    assert len(texts(daemon)) == 4
+    listed = receipt["memory"]["asks"]["forget"]
+    _, receipt = chat("2")
+    assert receipt["memory"]["forgotten"] == [listed[1]]
+    assert len(texts(daemon)) == 3
+    chat("Forget about Ana")
+    chat("none")
+    assert len(texts(daemon)) == 3
+    chat("Forget about Ana")
+    chat("all of them")
+    assert texts(daemon) == ["I live in Brest"]
+    said, _ = chat("forget the moon landing")
+    assert "nothing was forgotten" in said
+
+
+def test_what_the_memory_has_nothing_of_is_for_the_model(chat):
+    for text in ("What do you know about photosynthesis?", "What did people use to eat in Rome?",
+                 "Where did I use to live?"):  # fmt: skip
+        assert chat(text)[1]["model"] == "fake"
+
+
+def test_a_yes_that_answers_nothing_is_for_the_model(chat):
+    assert chat("yes")[1]["model"] == "fake"
+    assert chat("undo")[1]["model"] == "none"
+
+
+def test_it_works_while_the_model_is_missing(tmp_path):
+    running = RunningDaemon(
+        tmp_path / "home", model="tiny", env={"NESTOR_MODELS": str(tmp_path)}
+    ).up()
+    try:
+        seen = running.ask("Remember that I live in Lyon")
+        assert seen[-1][1] == "done"
+        assert texts(running) == ["I live in Lyon"]
+    finally:
+        assert running.stop() == 0

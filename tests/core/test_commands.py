@@ -1,0 +1,81 @@
+"""What is said to the memory is told from what is said to the model."""
+
+import pytest
+
+from assistant.core.commands import Choice, choice, parse
+
+COMMANDS = [
+    ("Remember that I live in Lyon", "remember", "I live in Lyon"),
+    ("please remember that my PIN is 1234", "remember", "my PIN is 1234"),
+    ("Nestor, remember: the key is under the pot", "remember", "the key is under the pot"),
+    ("Remember my sister Ana lives in Lyon", "remember", "my sister Ana lives in Lyon"),
+    ("don't forget that Tom is allergic to nuts", "remember", "Tom is allergic to nuts"),
+    ("Don’t forget that Tom is here", "remember", "Tom is here"),
+    ("Keep in mind that I hate coriander", "remember", "I hate coriander"),
+    ("Souviens-toi que j'habite à Lyon", "remember", "j'habite à Lyon"),
+    ("Retiens bien que ma sœur s'appelle Ana", "remember", "ma sœur s'appelle Ana"),
+    ("N'oublie pas que Léa est allergique aux noix", "remember", "Léa est allergique aux noix"),
+    ("Note : le code est 1234", "remember", "le code est 1234"),
+    ("forget that I live in Lyon", "forget", "I live in Lyon"),
+    ("Forget my phone number.", "forget", "my phone number"),
+    ("Please forget about Ana", "forget", "Ana"),
+    ("forget everything about my sister", "forget", "my sister"),
+    ("Oublie que j'habite à Lyon", "forget", "j'habite à Lyon"),
+    ("oublie mon numéro de téléphone", "forget", "mon numéro de téléphone"),
+    ("Oublie tout ce que tu sais de ma sœur", "forget", "ma sœur"),
+    ("No, it's Nice", "correct", "Nice"),
+    ("no it's 06 12 34", "correct", "06 12 34"),
+    ("Actually, it's Porto now", "correct", "Porto now"),
+    ("Non, c'est Nice", "correct", "Nice"),
+    ("En fait, c'est Porto maintenant", "correct", "Porto maintenant"),
+    ("What do you know about Ana?", "about", "Ana"),
+    ("what do you remember about my sister", "about", "my sister"),
+    ("Que sais-tu de ma sœur ?", "about", "ma sœur"),
+    ("Qu'est-ce que tu sais sur moi ?", "about", "moi"),
+    ("Where did I use to live?", "past", "Where did I use to live"),
+    ("Where did I live before?", "past", "Where did I live before"),
+    ("What was my old phone number?", "past", "What was my old phone number"),
+    ("Où est-ce que j'habitais avant ?", "past", "Où est-ce que j'habitais avant"),
+    ("Quel était mon ancien numéro ?", "past", "Quel était mon ancien numéro"),
+    ("undo", "undo", ""),
+    ("Undo that.", "undo", ""),
+    ("annule ça", "undo", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "verb", "about"), COMMANDS)
+def test_commands(text, verb, about):
+    command = parse(text)
+    assert command is not None
+    assert command.verb == verb
+    assert command.text.rstrip("?").strip() == about
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "Hello", "Do you remember where I live?", "Remember when we went to Vienna?",
+        "remember to buy milk", "Remember that song by Queen?", "forget it", "Forget about it.",
+        "oublie ça", "Forget-me-nots are blue, right?", "How do I forget a wifi network on Linux?",
+        "No, it's not", "No, it's fine", "Actually, it's because of the rain", "Non, c'est bon",
+        "No, it's a lie", "What do you think about Ana?", "What is used to clean silver?",
+        "I moved to Porto", "Undo the last commit in git", "What do you know?", "x" * 700,
+        "Translate: forget that I live in Lyon", "Avant, j'habitais à Lyon",
+    ],
+)  # fmt: skip
+def test_what_is_for_the_model(text):
+    assert parse(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("yes", Choice(all=True)), ("Oui.", Choice(all=True)), ("all of them", Choice(all=True)),
+        ("1 and 3", Choice(numbers=(1, 3))), ("le 2", Choice(numbers=(2,))), ("no", Choice()),
+        ("aucun", Choice()), ("2, 2 please", Choice(numbers=(2,))),
+        ("yes but what about Tom?", None), ("I have 2 cats", None), ("maybe", None), ("", None),
+        ("no, 2", None), ("100 000", None),
+    ],
+)  # fmt: skip
+def test_choices(text, expected):
+    assert choice(text) == expected
