@@ -202,6 +202,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether the model leaves the GPU when another program needs its memory; it returns on demand."""
     embedder: str = "e5"
     """`e5` (built in, multilingual) or `st:<folder or hub model>` for sentence-transformers."""
+    learning: Literal["ask", "auto", "off"] = "ask"
+    """What becomes of what you say: `ask` offers what may be worth keeping, `auto` stores it."""
     key_store: Literal["auto", "keyring", "file"] = "auto"
     """Where the database key lives. auto: the OS keyring where there is one, else a 0600 file."""
     idle_unload_s: Seconds = 1800.0

@@ -25,6 +25,7 @@ from assistant.core.devices import Devices
 from assistant.core.drafts import Drafts
 from assistant.core.forgetting import Forgetting
 from assistant.core.pairing import Pairing
+from assistant.core.learn import Learner
 from assistant.core.orders import Orders
 from assistant.core.prompt import SYSTEM
 from assistant.core.turn import Turns
@@ -211,15 +212,26 @@ class Daemon:
         """What core does, each part built once."""
         services, turn_log = self._services, memory.conversations
         chats = Chats(engine, turn_log)
-        drafts = Drafts(engine, memory.memories, chats, SYSTEM)
+        drafts = Drafts(engine, memory.memories, chats, SYSTEM, profile=turn_log.profile)
         compactor = Compactor(engine, chats, turn_log)
         drafts.on_opened = compactor.consider
         orders = Orders(memory.knowledge, turn_log)
-        turns = Turns(engine, memory.memories, turn_log, chats, drafts, compactor, orders=orders)
-        for part in (compactor, drafts, turns):
+        learner = Learner(engine, memory.suggestions, turn_log, self._settings.learning)
+        turns = Turns(
+            engine,
+            memory.memories,
+            turn_log,
+            chats,
+            drafts,
+            compactor,
+            orders=orders,
+            learner=learner,
+        )
+        for part in (learner, compactor, drafts, turns):
             self._work.push_async_callback(part.close)
         services.turns, services.drafts = turns, drafts
-        services.forgetting = Forgetting(engine, turns, drafts, compactor)
+        services.forgetting = Forgetting(engine, turns, drafts, compactor, learner)
+        services.learner, services.suggestions = learner, memory.suggestions
         memory.memories.on_forgotten = services.forgetting.memories
 
     async def _open_memory(self) -> Any:

@@ -34,6 +34,7 @@
         TurnNotFound  ModelNotFound  BackupNotFound  SourceNotFound
         TurnNotFound  ModelNotFound  BackupNotFound
         TurnNotFound  ModelNotFound  DeviceNotFound
+        TurnNotFound  ModelNotFound  BackupNotFound  SuggestionNotFound
       Conflict                   not in this state
         TurnRunning                this conversation is still answering
         ModelMissing               the model is known, but not on this machine
@@ -388,6 +389,14 @@ class TurnNotFound(NotFound):
     code = "turn_not_found"
     default = "There is no turn with that id."
     advice = "GET /api/v1/conversations/{id} lists a conversation's turns."
+
+
+class SuggestionNotFound(NotFound):
+    """The suggestion was answered, or never was."""
+
+    code = "suggestion_not_found"
+    default = "There is no suggestion with that id."
+    advice = "GET /api/v1/suggestions lists those that wait for an answer."
 
 
 class ModelNotFound(NotFound):

@@ -18,6 +18,7 @@ Kind = Literal["fact", "preference", "event", "task", "note", "chunk", "summary"
 Trust = Literal["user", "device", "tool", "file", "web", "model"]
 AccessScope = Literal["chat", "memory.read", "memory.write", "tools", "approve", "admin"]
 TurnStatus = Literal["running", "done", "failed", "cancelled"]
+Learning = Literal["ask", "auto", "off"]
 Priority = Literal["interactive", "ambient", "background"]
 JobState = Literal["running", "paused", "done", "failed"]
 SourceState = Literal["indexing", "ready", "paused", "unavailable", "removing"]
@@ -333,6 +334,23 @@ class Effect(msgspec.Struct, frozen=True):
     """Known already; said once more."""
 
 
+class Suggestion(msgspec.Struct, frozen=True):
+    """Something the user said that may be worth keeping. Nothing is stored before a yes."""
+
+    id: str
+    text: str
+    """What would be stored, to the letter."""
+    quote: str
+    """The user's own words."""
+    subject: str
+    attribute: str
+    value: str
+    sensitivity: str
+    importance: float
+    turn_id: str
+    created_at: str
+
+
 class Meant(msgspec.Struct, frozen=True):
     """Which memories somebody means."""
 
@@ -524,6 +542,12 @@ class Conversation(msgspec.Struct, frozen=True):
     """Who started it; empty: the owner's own programs."""
     classes: tuple[str, ...] | None = None
     """Which scopes of memory may be recalled in it; None: all."""
+    learn: Learning | Literal[""] = ""
+    """What becomes of what is said in it; empty: as the device has it."""
+    memory: bool = True
+    """Whether memories are used in it."""
+    pinned: tuple[tuple[str, str], ...] = ()
+    """The profile it began with, frozen too: a memory's id and its line."""
 
 
 class Event(msgspec.Struct, frozen=True):

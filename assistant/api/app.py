@@ -20,6 +20,7 @@ from assistant.api import (
     pair,
     sources,
     transfer,
+    suggestions,
     turns,
     warm,
 )
@@ -48,6 +49,7 @@ ROUTERS = (
     transfer.router,
     forgetting.router,
     sources.router,
+    suggestions.router,
     models.router,
     devices.router,
     pair.router,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import Response
@@ -13,7 +15,7 @@ from assistant.api.replies import page, reply
 from assistant.config import LIMITS
 from assistant.core.checks import check_text
 from assistant.errors import TurnRunning
-from assistant.types import Conversation, Turn
+from assistant.types import Conversation, Learning, Turn
 
 router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
 
@@ -22,12 +24,16 @@ class NewConversation(BaseModel):
     """A conversation to be."""
 
     title: str = Field("", max_length=LIMITS.title_chars)
+    learn: Learning | Literal[""] = ""
+    memory: bool = True
 
 
-class Rename(BaseModel):
-    """A conversation's new title."""
+class Change(BaseModel):
+    """What to change. `memory` false: memories are not used in it; `learn`: what is learnt from it."""
 
-    title: str = Field(max_length=LIMITS.title_chars)
+    title: str | None = Field(None, max_length=LIMITS.title_chars)
+    learn: Learning | Literal[""] | None = None
+    memory: bool | None = None
 
 
 @router.post("", status_code=201, openapi_extra=needs("chat"))
@@ -36,8 +42,14 @@ async def create(use: Use, asks: Caller, body: NewConversation | None = None) ->
     title = body.title.strip() if body else ""
     if title:
         check_text(title, LIMITS.title_chars)
+    body = body or NewConversation(title="")
     made = await use.conversations.create(
-        title=title, system=use.system_prompt, device=asks.id, classes=asks.sight
+        title=title,
+        system=use.system_prompt,
+        device=asks.id,
+        classes=asks.sight,
+        learn=body.learn,
+        memory=body.memory,
     )
     return reply(_shown(made), 201)
 
@@ -63,11 +75,16 @@ async def read(use: Use, asks: Caller, conversation_id: str) -> Response:
 
 
 @router.patch("/{conversation_id}", openapi_extra=needs("chat"))
-async def rename(use: Use, asks: Caller, conversation_id: str, body: Rename) -> Response:
-    """Give it another title."""
-    check_text(body.title, LIMITS.title_chars)
+async def change(use: Use, asks: Caller, conversation_id: str, body: Change) -> Response:
+    """Give it another title, or say whether memories are used in it and what is learnt from it."""
+    if body.title is not None:
+        check_text(body.title, LIMITS.title_chars)
     await own_chat(use, asks, conversation_id)
-    return reply(_shown(await use.conversations.update(conversation_id, title=body.title.strip())))
+    title = body.title.strip() if body.title else None
+    changed = await use.conversations.update(
+        conversation_id, title=title, learn=body.learn, memory=body.memory
+    )
+    return reply(_shown(changed))
 
 
 @router.delete("/{conversation_id}", openapi_extra=needs("chat"))
@@ -85,6 +102,9 @@ def _shown(row: Conversation) -> dict[str, object]:
     return {
         "id": row.id,
         "title": row.title,
+        "learn": row.learn,
+        "memory": row.memory,
+        "profile": [{"id": one, "text": line} for one, line in row.pinned],
         "created_at": row.created_at,
         "updated_at": row.updated_at,
     }

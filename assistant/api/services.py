@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from assistant.core.completion import Completions
 from assistant.core.devices import Devices
 from assistant.core.drafts import Drafts
 from assistant.core.forgetting import Forgetting
 from assistant.core.pairing import Pairing
+from assistant.core.learn import Learner
 from assistant.core.ports import Recall
 from assistant.core.turn import Turns
 from assistant.errors import AssistantError
@@ -20,7 +21,9 @@ from assistant.types import (
     Conversation,
     Forget,
     Forgotten,
+    Effect,
     Kind,
+    Learning,
     Memory,
     MemoryCount,
     ModelInfo,
@@ -28,6 +31,7 @@ from assistant.types import (
     Purged,
     Source,
     SourceFile,
+    Suggestion,
     Turn,
 )
 
@@ -72,13 +76,27 @@ class Conversations(Protocol):
     """The conversations, as routes use them."""
 
     async def create(
-        self, *, title: str, system: str, device: str, classes: tuple[str, ...] | None
+        self,
+        *,
+        title: str,
+        system: str,
+        device: str,
+        classes: tuple[str, ...] | None,
+        learn: Learning | Literal[""],
+        memory: bool,
     ) -> Conversation: ...
     async def get(self, conversation_id: str) -> Conversation: ...
     async def list(
         self, *, cursor: str | None, limit: int, device: str, classes: tuple[str, ...] | None
     ) -> tuple[list[Conversation], str | None]: ...
-    async def update(self, conversation_id: str, *, title: str) -> Conversation: ...
+    async def update(
+        self,
+        conversation_id: str,
+        *,
+        title: str | None = None,
+        learn: Learning | Literal[""] | None = None,
+        memory: bool | None = None,
+    ) -> Conversation: ...
     async def delete(self, conversation_id: str) -> Sequence[str]: ...
     async def turns(self, conversation_id: str) -> Sequence[Turn]: ...
     async def turn(self, turn_id: str) -> Turn: ...
@@ -127,6 +145,17 @@ class Sources(Protocol):
     async def list(self) -> list[Source]: ...
 
 
+class Suggestions(Protocol):
+    """What may be worth keeping, as routes use it."""
+
+    async def list(
+        self, *, cursor: str | None, limit: int
+    ) -> tuple[list[Suggestion], str | None]: ...
+    async def accept(self, suggestion_id: str) -> Effect: ...
+    async def reject(self, suggestion_id: str) -> None: ...
+    async def set_mode(self, device: str, mode: Learning) -> None: ...
+
+
 class Embedder(Protocol):
     """Vectors for `/v1/embeddings`."""
 
@@ -158,6 +187,8 @@ class Services:
     turns: Turns
     drafts: Drafts
     forgetting: Forgetting
+    learner: Learner
+    suggestions: Suggestions
     completions: Completions
     devices: Devices
     pairing: Pairing

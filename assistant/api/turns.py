@@ -14,6 +14,7 @@ from assistant.api.deps import Caller, Use, own_chat, own_turn
 from assistant.api.replies import event_stream, reply
 from assistant.config import LIMITS
 from assistant.errors import InvalidInput
+from assistant.types import Learning
 
 router = APIRouter(prefix="/api/v1", tags=["turns"])
 
@@ -21,12 +22,15 @@ router = APIRouter(prefix="/api/v1", tags=["turns"])
 class Question(BaseModel):
     """What to ask. `memory` false leaves memories out of the prompt; `store` false stores nothing.
 
+    `learn`: `ask`, `auto` or `off`, where it is to differ from the chat's and the device's choice.
+
     `overflow`: where older turns no longer fit, go on without them (the receipt names them) or refuse.
     """
 
     text: str = Field(max_length=LIMITS.turn_chars)
     memory: bool = True
     store: bool = True
+    learn: Learning | None = None
     overflow: Literal["truncate", "error"] = "truncate"
 
 
@@ -43,6 +47,7 @@ async def ask(use: Use, asks: Caller, conversation_id: str, body: Question) -> R
         body.text,
         recall=body.memory,
         store=body.store,
+        learning=body.learn,
         whole=body.overflow == "error",
         device=asks.id,
     )

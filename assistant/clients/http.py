@@ -73,6 +73,10 @@ class Client:
         """PATCH a JSON value."""
         return self._send("PATCH", path, json=body)
 
+    def put(self, path: str, body: Any = None) -> Any:
+        """PUT a JSON value."""
+        return self._send("PUT", path, json=body)
+
     def delete(self, path: str) -> Any:
         """DELETE."""
         return self._send("DELETE", path)

@@ -83,17 +83,22 @@ class Chats:
         """Something was forgotten: what is being read is read again."""
         self._forgettings += 1
 
-    async def read(self, conversation: Conversation) -> Chat:
-        """Its turns and summary as they are now. Raises ConversationNotFound."""
+    async def read(self, conversation: Conversation, *, profile: bool = True) -> Chat:
+        """Its turns and summary as they are now, with the profile unless memories are not to be used.
+
+        Raises ConversationNotFound.
+        """
         while True:
             before = self._forgettings
             turns, summary = await self._log.history(conversation.id)
             if before == self._forgettings:
-                return Chat(conversation.id, Opening(conversation.system), tuple(turns), summary)
+                return Chat(
+                    conversation.id, _opening(conversation, profile=profile), tuple(turns), summary
+                )
 
     async def check(self, conversation: Conversation, text: str, *, whole: bool) -> None:
         """As `Chat.check`; its turns are read only where they count."""
-        new = Chat(conversation.id, Opening(conversation.system))
+        new = Chat(conversation.id, _opening(conversation))
         chat = await self.read(conversation) if whole else new
         chat.check(self.budget(), text, whole=whole)
 
@@ -104,6 +109,11 @@ class Chats:
     def budget(self) -> Budget:
         """How the tokens of the model in use are shared out."""
         return Budget.of(self._engine.info().context)
+
+
+def _opening(conversation: Conversation, *, profile: bool = True) -> Opening:
+    lines = conversation.pinned if profile and conversation.memory else ()
+    return Opening.of(conversation.system, lines)
 
 
 def check_whole(budget: Budget, tokens: int) -> None:

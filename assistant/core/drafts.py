@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -86,11 +86,13 @@ class Drafts:
         chats: Chats,
         system: str,
         clock: Callable[[], datetime] = datetime.now,
+        profile: Callable[[], Awaitable[Sequence[tuple[str, str]]]] | None = None,
     ) -> None:
         self._engine = engine
         self._memory = memory
         self._chats = chats
-        self._new = Chat("", Opening(system))
+        self._system = system
+        self._profile = profile
         self._clock = clock
         self._drafts: OrderedDict[str, Draft] = OrderedDict()
         self._leaving: set[asyncio.Task[None]] = set()
@@ -174,10 +176,15 @@ class Drafts:
         if problem is not None:
             raise problem
         await self._chats.idle(conversation_id)
-        chat = await self._chats.find(conversation_id) if conversation_id else self._new
+        chat = await self._chats.find(conversation_id) if conversation_id else await self._new()
         draft.prefilled = await self._engine.prefill(self._request(chat, draft))
         if conversation_id and not draft.text:
             self.on_opened(conversation_id)
+
+    async def _new(self) -> Chat:
+        """The conversation to come, with the profile it would begin with."""
+        lines = await self._profile() if self._profile else ()
+        return Chat("", Opening.of(self._system, lines))
 
     def _load(self) -> asyncio.Future[tuple[BaseException | None]]:
         """The model being loaded, once for all drafts: giving one up does not begin it anew."""

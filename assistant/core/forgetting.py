@@ -8,6 +8,7 @@ from typing import Protocol
 
 from assistant.core.compaction import Compactor
 from assistant.core.drafts import Drafts
+from assistant.core.learn import Learner
 from assistant.core.ports import Engine
 from assistant.core.turn import Turns
 
@@ -25,11 +26,19 @@ class Touched(Protocol):
 class Forgetting:
     """Ends what works with it, drops every copy, and returns when none is left."""
 
-    def __init__(self, engine: Engine, turns: Turns, drafts: Drafts, compactor: Compactor) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        turns: Turns,
+        drafts: Drafts,
+        compactor: Compactor,
+        learner: Learner | None = None,
+    ) -> None:
         self._engine = engine
         self._turns = turns
         self._drafts = drafts
         self._compactor = compactor
+        self._learner = learner
 
     async def memories(self, memory_ids: Collection[str], touched: Touched) -> None:
         """These memories are gone, and the turns that quoted them are redacted.
@@ -40,6 +49,8 @@ class Forgetting:
         # A draft's own words may say the same again, so all of them go.
         await self._drafts.clear()
         await self._compactor.halt(touched.conversations)
+        if self._learner is not None:
+            await self._learner.halt()
         if ending:
             await asyncio.wait(ending)
         await self._engine.forget({*memory_ids, *touched.turns, *touched.conversations})
@@ -49,4 +60,6 @@ class Forgetting:
         self._turns.forget((), turn_ids)
         await self._drafts.clear([conversation_id])
         await self._compactor.halt([conversation_id])
+        if self._learner is not None:
+            await self._learner.halt([conversation_id])
         await self._engine.forget({conversation_id, *turn_ids})

@@ -47,11 +47,16 @@ class Orders:
         self._knowledge = knowledge
         self._log = log
 
-    async def look(self, conversation_id: str, text: str) -> Order | None:
-        """The order that a message is, in this conversation; None if it is for the model."""
+    async def look(self, conversation_id: str, text: str, *, store: bool = True) -> Order | None:
+        """The order that a message is, in this conversation; None if it is for the model.
+
+        Without `store` nothing is stored, not even what was asked to be.
+        """
         command, chosen = commands.parse(text), commands.choice(text)
         if command is None and chosen is None:
             return None
+        if command is not None and not store and command.verb in ("remember", "correct"):
+            return _order(text, _saying(phrases.say(command.language, "storing_off")))
         last: Turn | None = None
         if command is None or command.verb in ("undo", "correct"):
             last = await self._last(conversation_id)
@@ -71,11 +76,11 @@ class Orders:
                 return self._undo(last, command, text)
         return await self._correct(last, command, text)
 
-    async def heard(self, conversation_id: str, text: str, turn_id: str, *, every: bool) -> Effect:
+    async def heard(self, conversation_id: str, text: str, turn_id: str) -> Effect:
         """Take what a message for the model states; see `Knowledge.heard`."""
         last = await self._last(conversation_id) if _pronoun(text) else None
         before = last.text if last else ""
-        return await self._knowledge.heard(text, before=before, episode=turn_id, every=every)
+        return await self._knowledge.heard(text, before=before, episode=turn_id)
 
     # --- what is said on its own -----------------------------------------------------------
 

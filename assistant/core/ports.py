@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from assistant.types import (
     Conversation,
     Effect,
     Event,
     Generated,
+    Learning,
     Meant,
     Memory,
     ModelInfo,
@@ -18,6 +19,7 @@ from assistant.types import (
     Recalled,
     Request,
     Sampling,
+    Suggestion,
     Turn,
     TurnStatus,
 )
@@ -105,10 +107,8 @@ class Knowledge(Protocol):
         """Store what the user asked to have remembered."""
         ...
 
-    async def heard(
-        self, text: str, *, before: str = "", episode: str = "", every: bool = False
-    ) -> Effect:
-        """Take a message's plain statements: corrections alone or, with `every`, what is new too."""
+    async def heard(self, text: str, *, before: str = "", episode: str = "") -> Effect:
+        """Take the corrections among a message's plain statements."""
         ...
 
     async def correctable(self, value: str, *, asked: str, recalled: Sequence[str] = ()) -> bool:
@@ -134,6 +134,31 @@ class Knowledge(Protocol):
 
     async def undo(self, stored: Sequence[str], closed: Sequence[str]) -> Effect:
         """Take a change back; what holds again is `known`."""
+        ...
+
+
+class Suggestions(Protocol):
+    """What may be worth keeping."""
+
+    @property
+    def attributes(self) -> Sequence[str]:
+        """What a proposed fact may be about."""
+        ...
+
+    async def mode(self, device: str) -> Learning | Literal[""]:
+        """What a device has chosen; empty: nothing."""
+        ...
+
+    async def learn(
+        self,
+        turn_id: str,
+        text: str,
+        proposed: Sequence[dict[str, str]] = (),
+        *,
+        before: str = "",
+        auto: bool = False,
+    ) -> tuple[Effect, list[Suggestion]]:
+        """Check what is in a user's message against it; offer what is new or, with `auto`, store it."""
         ...
 
 

@@ -25,6 +25,8 @@ SYSTEM = (
     "question. If the answer is not known, say that you do not know."
 )
 
+PROFILE = "What the user has said about themselves (`I` is the user):"
+
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September",
            "October", "November", "December")  # fmt: skip
@@ -49,6 +51,16 @@ class Opening(msgspec.Struct, frozen=True):
     system: str
     pinned: str = ""
     """Facts that are always there."""
+    ids: tuple[str, ...] = ()
+    """The memories that those are."""
+
+    @classmethod
+    def of(cls, system: str, profile: Sequence[tuple[str, str]]) -> Opening:
+        """With the profile's lines, each with its memory's id."""
+        if not profile:
+            return cls(system)
+        lines = "\n".join(f"- {one_line(line)}" for _, line in profile)
+        return cls(system, f"{PROFILE}\n{lines}", tuple(one for one, _ in profile))
 
     @property
     def parts(self) -> tuple[Part, ...]:

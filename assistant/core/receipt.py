@@ -24,10 +24,15 @@ class Receipt:
         self._first_s: float | None = None
         self._end: tuple[Finished, ModelInfo] | None = None
         self._changes: dict[str, Any] = {}
+        self._pinned: Sequence[str] = ()
 
     def changed(self, done: dict[str, Any]) -> None:
         """What became of memories in this turn, by id."""
         self._changes = done
+
+    def pinned(self, memory_ids: Sequence[str]) -> None:
+        """The memories in the profile that the conversation began with."""
+        self._pinned = memory_ids
 
     def without_model(self, shown: Sequence[Recalled]) -> None:
         """It is answered, and no model had a part in it."""
@@ -77,6 +82,7 @@ class Receipt:
             "tokens_in": self._prefilled.tokens,
             "tokens_cached": self._prefilled.cached,
             "memory": self._changes,
+            "profile": list(self._pinned),
             "left_machine": [],
         }
         return out if self._end is None else out | self._ending(*self._end)

@@ -15,7 +15,7 @@ from assistant.core.ports import Place
 from assistant.core.prompt import Context, History
 from assistant.core.receipt import Receipt
 from assistant.errors import AssistantError, Internal, Stopped
-from assistant.types import Conversation, Event, Part, Recalled, Turn, TurnStatus
+from assistant.types import Conversation, Event, Learning, Part, Recalled, Turn, TurnStatus
 
 FORGOTTEN = "[forgotten]"
 
@@ -26,6 +26,7 @@ class Run:
     def __init__(
         self, turn: Turn, conversation: Conversation, place: Place, *, recall: bool, whole: bool
     ) -> None:
+        self.turn = turn
         self.id = turn.id
         self.text = turn.text
         self.conversation = conversation
@@ -33,10 +34,8 @@ class Run:
         self.recall = recall
         self.whole = whole
         """Answer with all earlier turns or not at all."""
-        self.store = True
-        """What it states may change what is known."""
-        self.every = False
-        """What it states is stored, new things too."""
+        self.learning: Learning = "off"
+        """What becomes of what is new in it."""
         self.order: Order | None = None
         """What is to be done without the model."""
         self.draft: Draft | None = None

@@ -20,6 +20,7 @@ from assistant.core.chats import Chat, Chats, check_whole, too_long
 from assistant.core.checks import check_text
 from assistant.core.compaction import Compactor
 from assistant.core.drafts import Drafts
+from assistant.core.learn import Learner
 from assistant.core.orders import Order, Orders, account
 from assistant.core.ports import Engine, Place, Recall, TurnLog
 from assistant.core.run import Run
@@ -28,6 +29,7 @@ from assistant.types import (
     Event,
     Finished,
     Generated,
+    Learning,
     Memory,
     Piece,
     Prefilled,
@@ -57,6 +59,7 @@ class Turns:
         compactor: Compactor,
         clock: Callable[[], datetime] = datetime.now,
         orders: Orders | None = None,
+        learner: Learner | None = None,
     ) -> None:
         self._engine = engine
         self._memory = memory
@@ -66,6 +69,7 @@ class Turns:
         self._compactor = compactor
         self._clock = clock
         self._orders = orders
+        self._learner = learner
         self._runs: OrderedDict[str, Run] = OrderedDict()
         self._closing = False
 
@@ -76,12 +80,14 @@ class Turns:
         *,
         recall: bool = True,
         store: bool = True,
+        learning: Learning | None = None,
         whole: bool = False,
         device: str = "",
     ) -> Run:
         """Log the question and begin to answer it.
 
-        `recall`: with memories. `store`: what it states may change them. `whole`: with all earlier
+        `recall`: with memories. `store`: what it says may be stored; `learning`: what becomes of
+        what is new in it, if not what the chat or the device has chosen. `whole`: with all earlier
         turns, as said or in the summary, or not at all. `device` is who asks. What is said to the
         memory itself is answered without the model.
         Refusals are raised here, before the first event: EmptyText, TextTooLong, InvalidInput,
@@ -93,7 +99,13 @@ class Turns:
         self._chats.begin(conversation_id)
         try:
             run = await self._begin(
-                conversation_id, text, device, recall=recall, store=store, whole=whole
+                conversation_id,
+                text,
+                device,
+                recall=recall,
+                store=store,
+                learning=learning,
+                whole=whole,
             )
         except BaseException:
             self._chats.end(conversation_id)
@@ -166,9 +178,11 @@ class Turns:
         *,
         recall: bool,
         store: bool,
+        learning: Learning | None,
         whole: bool,
     ) -> Run:
-        order = await self._orders.look(conversation_id, text) if self._orders else None
+        look = self._orders.look(conversation_id, text, store=store) if self._orders else None
+        order = await look if look else None
         # Before anything is read: who cannot be answered hears so at once, however many they are.
         place = NO_PLACE if order else self._engine.reserve("interactive", device)
         text = order.text if order else text
@@ -182,8 +196,10 @@ class Turns:
         except BaseException:
             place.release()
             raise
-        run = Run(turn, conversation, place, recall=recall, whole=whole)
-        run.order, run.store = order, store
+        run = Run(turn, conversation, place, recall=recall and conversation.memory, whole=whole)
+        run.order = order
+        if store and order is None and self._learner is not None:
+            run.learning = await self._learner.mode(conversation, device, learning)
         return run
 
     async def _answer(self, run: Run) -> None:
@@ -200,10 +216,8 @@ class Turns:
         begun = time.perf_counter()
         if run.order is not None:
             return await self._carry_out(run, run.order, begun)
-        if run.store and self._orders is not None:
-            effect = await self._orders.heard(
-                run.conversation.id, run.text, run.id, every=run.every
-            )
+        if run.learning != "off" and self._orders is not None:
+            effect = await self._orders.heard(run.conversation.id, run.text, run.id)
             run.receipt.changed(account(effect))
         # A cold model loads while the memory is asked; if it cannot, the stream says so.
         warming = asyncio.gather(self._engine.warm(), return_exceptions=True)
@@ -217,7 +231,7 @@ class Turns:
             run.found(found)
         run.log.append("recalled", {"items": [_shown(memory) for memory in run.recalled]})
         await warming
-        chat = await self._chats.read(run.conversation)
+        chat = await self._chats.read(run.conversation, profile=run.recall)
         run.context = self._block(run, first=not chat.turns)
         budget = self._chats.budget()
         *some, last = self._histories(run, chat, budget)
@@ -254,6 +268,7 @@ class Turns:
         failed = self._compactor.failed(chat.id)
         reason = "summary_failed" if failed else "context_full"
         run.receipt.begin(run.recalled, history, run.context, reason)
+        run.receipt.pinned(chat.opening.ids)
         run.read(history)
         messages = prompt.messages(chat.opening, history, run.context, run.text)
         sampling = msgspec.structs.replace(self._engine.sampling(), max_tokens=budget.reply)
@@ -316,6 +331,8 @@ class Turns:
                 self._runs.pop(run.id, None)
             run.lighten()
             self._compactor.consider(run.conversation.id)
+            if self._learner is not None and error is None:
+                self._learner.consider(run.turn, run.learning)
 
     def _trim(self) -> None:
         finished = [run.id for run in self._runs.values() if run.log.finished]

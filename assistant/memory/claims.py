@@ -147,6 +147,30 @@ def quote(text: str, value: str) -> str:
     ]
 
 
+def stating(text: str, quote: str) -> str | None:
+    """The sentence of a text that has these very words; None if none has, or it states nothing plainly."""
+    if len(text) > READ_CHARS:
+        return None
+    wanted = " ".join(quote.replace("’", "'").split()).casefold().strip(" .!")
+    for sentence in _SENTENCE.findall(text):
+        plain = " ".join(sentence.replace("’", "'").split())
+        if wanted and wanted in plain.casefold():
+            hedged = plain.endswith("?") or _HEDGED.search(plain) or _QUOTED.search(plain)
+            return None if hedged else _LEAD.sub("", plain).strip(" .!;") or None
+    return None
+
+
+def alone(sentence: str, whose: Who) -> str:
+    """A sentence with whom it means in place of a pronoun at its beginning."""
+    if not whose.me:
+        sentence = (
+            _PRONOUN.sub(f"{whose.shown} ", sentence, count=1)
+            if _PRONOUN.match(sentence)
+            else sentence
+        )
+    return sentence[:1].upper() + sentence[1:]
+
+
 # --- one sentence ----------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from sqlite_utils import Database
 
 from assistant.config import LIMITS
 from assistant.errors import ConversationNotFound, Stopped, TurnNotFound
-from assistant.memory import rows, summaries
+from assistant.memory import profile, rows, summaries
 from assistant.memory.language import detect
 from assistant.memory.readers import Readers
 from assistant.memory.redact import Gone, redact_turns
@@ -38,7 +38,9 @@ _Turns = list[Turn]
 _Events = list[Event]
 _Page = tuple[list[Conversation], str | None]
 
-_CONVERSATION = "id, title, system, created_at, updated_at, device, classes"
+_CONVERSATION = (
+    "id, title, system, created_at, updated_at, device, classes, learn, memory, pinned"
+)
 _TURN = (
     "id", "conversation_id", "text", "status", "started_at", "context", "reply", "model", "tokens",
     "receipt", "error", "finished_at", "trust",
@@ -71,17 +73,30 @@ class Conversations:
         *,
         device: str = "",
         classes: tuple[str, ...] | None = None,
+        learn: str = "",
+        memory: bool = True,
     ) -> Conversation:
-        """A new conversation; all but its title never changes."""
+        """A new conversation; `system` and the profile it begins with never change.
+
+        Only forgetting or correcting a fact takes its line out of that profile. A device that sees
+        some memories only gets none.
+        """
         moment = self._clock()
-        made = Conversation(new_id("c"), _title(title), system, moment, moment, device, classes)
+        fixed = [new_id("c"), _title(title), system, moment, moment, device, _classes(classes)]
+        values = [*fixed, learn, int(memory)]
 
         def work(db: Database) -> Conversation:
-            row = msgspec.structs.asdict(made) | {"classes": _classes(classes)}
-            db.table("conversations").insert(row)
-            return made
+            pinned = json.dumps(profile.build(db)) if memory and classes is None else ""
+            marks = ", ".join("?" * (len(values) + 1))
+            sql = f"INSERT INTO conversations ({_CONVERSATION}) VALUES ({marks})"  # noqa: S608
+            db.execute(sql, [*values, pinned])
+            return _get(db, str(values[0]))
 
         return await self._writer.run(work)
+
+    async def profile(self) -> Sequence[tuple[str, str]]:
+        """What a conversation that begins now begins with: a memory's id and its line."""
+        return await self._readers.run(profile.build)
 
     async def get(self, conversation_id: str) -> Conversation:
         """One conversation. Raises ConversationNotFound."""
@@ -121,14 +136,28 @@ class Conversations:
             following = rows.write_cursor([page[-1].updated_at, found[limit - 1][0]])
         return page, following
 
-    async def update(self, conversation_id: str, title: str) -> Conversation:
-        """Rename. Raises ConversationNotFound."""
-        name, moment = _title(title), self._clock()
+    async def update(
+        self,
+        conversation_id: str,
+        title: str | None = None,
+        *,
+        learn: str | None = None,
+        memory: bool | None = None,
+    ) -> Conversation:
+        """Rename, or set what is learnt in it and whether memories are used. Raises ConversationNotFound."""
+        given = {
+            "title": None if title is None else _title(title),
+            "learn": learn,
+            "memory": None if memory is None else int(memory),
+            "updated_at": self._clock(),
+        }
+        values = {name: value for name, value in given.items() if value is not None}
 
         def work(db: Database) -> Conversation:
             _get(db, conversation_id)
-            sql = "UPDATE conversations SET title = ?, updated_at = ? WHERE id = ?"
-            db.execute(sql, [name, moment, conversation_id])
+            names = ", ".join(f"{name} = ?" for name in values)
+            sql = f"UPDATE conversations SET {names} WHERE id = ?"  # noqa: S608
+            db.execute(sql, [*values.values(), conversation_id])
             return _get(db, conversation_id)
 
         return await self._writer.run(work)
@@ -306,10 +335,10 @@ def _get(db: Database, conversation_id: str) -> Conversation:
 
 
 def _conversation(row: Sequence[Any]) -> Conversation:
-    *values, classes = row
+    *fields, classes, learn, memory, pinned = row
     seen = None if classes is None else tuple(json.loads(classes))
-    fields = zip(Conversation.__struct_fields__, [*values, seen], strict=True)
-    return Conversation(**dict(fields))
+    lines = tuple((line[0], line[1]) for line in json.loads(pinned or "[]"))
+    return Conversation(*fields, seen, learn, memory=bool(memory), pinned=lines)
 
 
 def _classes(classes: tuple[str, ...] | None) -> str | None:

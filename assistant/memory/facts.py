@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from sqlite_utils import Database
 
-from assistant.memory import claims, rows, subjects, tables
+from assistant.memory import claims, profile, rows, subjects, tables
 from assistant.memory.attributes import OPPOSITE, attribute
 from assistant.memory.claims import Claim, Segment
 from assistant.memory.kin import KIN
@@ -124,6 +124,7 @@ def supersede(
     work.told.append(store_one(db, msgspec.structs.replace(item, row=row, once=False), model, work))
     tables.update(db, old.id, {"superseded_by": row["id"]})
     tables.copy_names(db, old.id, row["id"])
+    profile.unpin(db, [old.id])
     work.closed.append(old.id)
     work.changed.append(old.id)
     return work
@@ -208,7 +209,7 @@ def store_one(db: Database, item: Fresh, model: str, work: Work) -> Memory:
     positive = [c for s in item.segments for c in s.claims if not c.negated]
     if item.once and (same := _same(db, item, positive)):
         for memory_id in same:
-            _strengthen(db, memory_id, item.episode or row["id"], row["said_at"])
+            strengthen(db, memory_id, item.episode or row["id"], row["said_at"])
         work.known += same
         work.changed += same
         return tables.get(db, same[0])
@@ -216,7 +217,7 @@ def store_one(db: Database, item: Fresh, model: str, work: Work) -> Memory:
     tables.insert_row(db, row, model, work.reused)
     work.stored.append(row["id"])
     work.changed.append(row["id"])
-    _strengthen(db, row["id"], item.episode or row["id"], row["said_at"])
+    strengthen(db, row["id"], item.episode or row["id"], row["said_at"])
     for claim in (c for s in item.segments for c in s.claims):
         _assert(db, claim, row, moment, model, work)
     return tables.get(db, row["id"])
@@ -301,6 +302,8 @@ def _close(
         _branch(db, old, stays, falling, model, work)
     end = max(moment, old.valid_from)
     tables.update(db, memory_id, {"valid_to": end, "superseded_by": successor})
+    # A chat that began with it must not go on with it.
+    profile.unpin(db, [memory_id])
     work.closed.append(memory_id)
     work.changed.append(memory_id)
 
@@ -373,7 +376,8 @@ def _tells_a_name(db: Database, subject: str, claim: Claim) -> bool:
     )
 
 
-def _strengthen(db: Database, memory_id: str, episode: str, said_at: str) -> None:
+def strengthen(db: Database, memory_id: str, episode: str, said_at: str) -> None:
+    """It was said once more; the same episode counts once."""
     db.execute(
         "INSERT OR IGNORE INTO episodes (memory_id, episode, said_at) VALUES (?, ?, ?)",
         [memory_id, episode, said_at],

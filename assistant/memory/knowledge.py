@@ -43,21 +43,18 @@ class Knowledge:
         item = facts.fresh(new, moment)
         return await self._effect(lambda db, model: facts.store(db, [item], model))
 
-    async def heard(
-        self, text: str, *, before: str = "", episode: str = "", every: bool = False
-    ) -> Effect:
-        """Take plain statements of a message for what they are worth.
+    async def heard(self, text: str, *, before: str = "", episode: str = "") -> Effect:
+        """Take the corrections among a message's plain statements: what changes something known.
 
-        What changes something that is known is a correction, and is stored. With `every` what is
-        new is stored too, unless it is sensitive. `before` is what was said last: it tells who "she" is.
+        `before` is what was said last: it tells who "she" is.
         """
-        if _TASK.search(text):
+        if not sayable(text):
             return Effect()
         moment = self._clock()
 
         def read(db: Database) -> tuple[Segment, ...]:
-            segments = claims.read(text, about=_meant_by(db, before), known=subjects.is_name(db))
-            return tuple(s for s in segments if s.claims and _counts(db, s, every=every))
+            segments = claims.read(text, about=meant_by(db, before), known=subjects.is_name(db))
+            return tuple(s for s in segments if s.claims and facts.contradicted(db, [s]))
 
         segments = await self._memories.read(read)
         if not segments:
@@ -155,6 +152,11 @@ class Knowledge:
         return effects[-1]
 
 
+def sayable(text: str) -> bool:
+    """Whether a message may state something of its author, rather than be words to work on."""
+    return len(text) <= claims.READ_CHARS and _TASK.search(text) is None
+
+
 # --- telling ---------------------------------------------------------------------------------
 
 
@@ -181,14 +183,7 @@ def _take(
     done.told.append(facts.store_one(db, item, model, done))
 
 
-def _counts(db: Database, segment: Segment, *, every: bool) -> bool:
-    if facts.contradicted(db, [segment]):
-        return True
-    normal = all(attribute(c.attribute).sensitivity == "normal" for c in segment.claims)
-    return every and normal and not any(c.negated for c in segment.claims)
-
-
-def _meant_by(db: Database, before: str) -> Who | None:
+def meant_by(db: Database, before: str) -> Who | None:
     """Whom a pronoun means after these words; None if nobody or more than one was spoken of."""
     found = subjects.mentioned(db, before) if before else []
     if len(found) != 1:

@@ -338,6 +338,25 @@ _M004 = (
         said_at TEXT NOT NULL,
         PRIMARY KEY (memory_id, episode)
     ) WITHOUT ROWID""",
+    # What may be worth keeping, until the user says yes or no; gone with the turn it was said in.
+    """CREATE TABLE suggestions (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        turn_id TEXT NOT NULL REFERENCES turns(id) ON DELETE CASCADE,
+        text TEXT NOT NULL,
+        quote TEXT NOT NULL,          -- the user's own words
+        claim TEXT NOT NULL,          -- JSON: who, attribute, value
+        sensitivity TEXT NOT NULL,
+        importance REAL NOT NULL,
+        digest BLOB NOT NULL UNIQUE,  -- of who, attribute and value
+        created_at TEXT NOT NULL
+    )""",
+    "CREATE INDEX suggestions_turn ON suggestions(turn_id)",
+    # What was said no to is not offered again; the words themselves are gone.
+    "CREATE TABLE refusals (digest BLOB PRIMARY KEY, created_at TEXT NOT NULL) WITHOUT ROWID",
+    "ALTER TABLE conversations ADD COLUMN learn TEXT NOT NULL DEFAULT ''",  # empty: as the device
+    "ALTER TABLE conversations ADD COLUMN memory INTEGER NOT NULL DEFAULT 1",  # whether it is used
+    "ALTER TABLE conversations ADD COLUMN pinned TEXT NOT NULL DEFAULT ''",  # JSON: [[id, line], …]
 )
 
 _M009 = (

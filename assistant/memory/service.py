@@ -29,6 +29,7 @@ from assistant.memory.knowledge import Knowledge
 from assistant.memory.readers import Readers
 from assistant.memory.restore import undo_half
 from assistant.memory.store import Memories
+from assistant.memory.suggestions import Suggestions
 from assistant.memory.tombstones import Tombstones
 from assistant.memory.traces import Traces
 from assistant.memory.transfer.transfers import Transfers
@@ -51,6 +52,7 @@ class MemoryService:
         sources: Sources,
         devices: DeviceStore,
         knowledge: Knowledge,
+        suggestions: Suggestions,
         embedder: Embedder,
         backups: Backups,
         transfers: Transfers,
@@ -69,6 +71,7 @@ class MemoryService:
         """Started by whoever opened the memory, once its listeners are in place."""
         self.devices = devices
         self.knowledge = knowledge
+        self.suggestions = suggestions
         self.key = key
         """Of the database. Whoever keeps what is remembered elsewhere encrypts it with a child of it."""
         self.key_place = key.place
@@ -169,6 +172,7 @@ async def open_memory(
         sources=sources,
         devices=DeviceStore(writer, readers, clock=clock),
         knowledge=Knowledge(memories, clock=clock),
+        suggestions=Suggestions(memories, clock=clock),
         embedder=embedder,
         backups=backups,
         transfers=transfers,

@@ -9,7 +9,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from assistant.errors import MemoryClosed, MemoryNotFound
-from assistant.memory import rows, trust
+from assistant.memory import profile, rows, trust
 from assistant.memory.redact import Gone, Touched, redact_turns
 from assistant.memory.slots import Filter, Row
 from assistant.types import Memory, Recalled
@@ -182,7 +182,10 @@ def delete(db: Database, chosen: Sequence[str]) -> tuple[list[int], Touched]:
     touched = redact_turns(
         db, [Gone(one.id, one.text, one.lang, one.speaker, one.trust) for one in gone]
     )
-    return [_delete_row(db, one) for one in chosen], touched
+    chats = touched.conversations | profile.unpin(db, set(chosen))
+    for one in gone:
+        db.execute("DELETE FROM suggestions WHERE text = ? OR quote = ?", [one.text, one.quote])
+    return [_delete_row(db, one) for one in chosen], Touched(touched.turns, chats)
 
 
 def _delete_row(db: Database, memory_id: str) -> int:

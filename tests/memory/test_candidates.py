@@ -1,0 +1,74 @@
+"""What a model proposes is taken only where the user's own message bears it out."""
+
+import pytest
+
+from assistant.memory.candidates import check, sensitivity, stated
+
+
+def record(quote, value, attribute="home", subject="me"):
+    return {"quote": quote, "value": value, "attribute": attribute, "subject": subject}
+
+
+@pytest.mark.parametrize(
+    ("text", "proposed", "expected"),
+    [
+        ("Hi! I live in Nantes.", record("I live in Nantes", "Nantes"), "I live in Nantes"),
+        ("J’habite à Nantes", record("J'habite à Nantes", "Nantes"), "J'habite à Nantes"),
+        ("My brother Marko works at Siemens",
+         record("My brother Marko works at Siemens", "Siemens", "employer", "my brother Marko"),
+         "My brother Marko works at Siemens"),
+        ("So, I play the cello!", record("I play the cello", "cello", "hobby"), "I play the cello"),
+    ],
+)  # fmt: skip
+def test_what_is_plainly_said_is_offered_in_the_users_words(text, proposed, expected):
+    assert check(text, proposed).text == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "proposed"),
+    [
+        ("I live in Nantes", record("I live in Paris", "Paris")),  # not said
+        ("I live in Nantes", record("I live in Nantes", "Paris")),  # not in the quote
+        ("Do I live in Nantes?", record("I live in Nantes", "Nantes")),
+        ("If I lived in Nantes, I live in Nantes", record("I live in Nantes", "Nantes")),
+        ("Maybe I live in Nantes", record("I live in Nantes", "Nantes")),
+        ("Tom says I live in Nantes", record("I live in Nantes", "Nantes")),
+        ('The song goes "I live in Nantes by night"', record("I live in Nantes", "Nantes")),
+        ("I live in Nantes lol just kidding", record("I live in Nantes", "Nantes")),
+        ("Paris is lovely in spring", record("Paris", "Paris")),  # nothing says it is home
+        ("I ate an apple", record("I ate an apple", "apple", "likes")),
+        ("The bus to Nantes lives there", record("Nantes lives", "Nantes")),  # nobody's
+        ("I live in Nantes", record("I live in Nantes", "Nantes", "home", "my sister")),
+        ("I live in Nantes", record("I live in Nantes", "Nantes", "shoe_polish")),
+        ("My number is secret", record("My number is secret", "secret", "phone")),
+        ("I live in Nantes", record("", "")),
+        ("I live in Nantes", {}),
+        ("I live in Nantes. " * 40, record("I live in Nantes", "Nantes")),
+    ],
+)
+def test_what_the_message_does_not_bear_out_is_dropped(text, proposed):
+    assert check(text, proposed) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "attribute", "kind"),
+    [
+        ("I am allergic to nuts", "allergy", "health"), ("I take pills for asthma", "habit", "health"),
+        ("I earn 3000 a month", "salary", "money"), ("My PIN is 1234", "pin", "secret"),
+        ("Je suis catholique", "religion", "religion"), ("I voted green", "likes", "politics"),
+        ("I live in Lyon", "home", "normal"), ("J'aime le thé", "likes", "normal"),
+    ],
+)  # fmt: skip
+def test_sensitive_matters_are_known_as_such(text, attribute, kind):
+    assert sensitivity(text, attribute) == kind
+
+
+def test_the_rules_propose_by_themselves():
+    (home, likes) = stated("I live in Lyon and I love tulips")
+    assert (home.claim.attribute, home.text, home.quote) == (
+        "home",
+        "I live in Lyon",
+        "I live in Lyon",
+    )
+    assert (likes.claim.value, likes.sensitivity) == ("tulips", "normal")
+    assert stated("I don't live in Lyon any more") == []
