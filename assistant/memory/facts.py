@@ -130,6 +130,23 @@ def supersede(
     return work
 
 
+def backfill(db: Database) -> None:
+    """Note what memories of a time before claims state, oldest first. Nothing is closed."""
+    kinds = ", ".join("?" * len(KINDS))
+    sql = (
+        f"SELECT id, text, said_at FROM memories WHERE trust = 'user' AND kind IN ({kinds}) "  # noqa: S608
+        "AND thread IS NULL AND speaker IS NULL AND length(text) <= ? ORDER BY seq"
+    )
+    found = db.execute(sql, [*sorted(KINDS), claims.READ_CHARS]).fetchall()
+    for memory_id, text, said_at in found:
+        read = [c for s in claims.read(text) for c in s.claims]
+        for claim in read:
+            _note(db, claim, memory_id)
+        if read:
+            tables.update(db, memory_id, _about([c for c in read if not c.negated]))
+            strengthen(db, memory_id, memory_id, said_at)
+
+
 def end(db: Database, ended: Sequence[Claim], moment: str, model: str, work: Work) -> None:
     """Close what these deny, with no successor."""
     for claim in ended:
@@ -228,20 +245,10 @@ def _assert(
 ) -> None:
     """Note a claim of a stored row, and close what it contradicts; or the row, if it is older."""
     memory_id = row["id"]
-    if claim.negated:
-        subject = subjects.find(db, claim.who)
-    else:
-        subject = subjects.resolve(db, claim.who, memory_id)
-        if claim.attribute in _ROLE_WORDS and subject == subjects.MYSELF:
-            subjects.introduce(db, claim, memory_id)
+    subject = _note(db, claim, memory_id)
     if subject is None:
         return
     against = _against(db, subject, claim, row["scope"], but=memory_id)
-    db.execute(
-        "INSERT OR IGNORE INTO claims (memory_id, subject, attribute, value, key) "
-        "VALUES (?, ?, ?, ?, ?)",
-        [memory_id, subject, _column(claim), claim.value, claim.key],
-    )
     for other, keys in against.items():
         told = tables.get(db, other)
         if told.valid_from > moment and not claim.negated:
@@ -251,6 +258,23 @@ def _assert(
             return
         successor = None if claim.negated else memory_id
         _close(db, other, keys, moment, successor, model, work)
+
+
+def _note(db: Database, claim: Claim, memory_id: str) -> str | None:
+    """Note a claim of a stored row; its subject, None if it is not clear who that is."""
+    if claim.negated:
+        subject = subjects.find(db, claim.who)
+    else:
+        subject = subjects.resolve(db, claim.who, memory_id)
+        if claim.attribute in _ROLE_WORDS and subject == subjects.MYSELF:
+            subjects.introduce(db, claim, memory_id)
+    if subject is not None:
+        db.execute(
+            "INSERT OR IGNORE INTO claims (memory_id, subject, attribute, value, key) "
+            "VALUES (?, ?, ?, ?, ?)",
+            [memory_id, subject, _column(claim), claim.value, claim.key],
+        )
+    return subject
 
 
 _Key = tuple[str, str, str]

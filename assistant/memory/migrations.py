@@ -121,8 +121,11 @@ def m003_tombstones(db: Database) -> None:
 @steps()
 def m004_facts(db: Database) -> None:
     """Facts with a life: what a memory claims, who is called what, how often it was said."""
+    from assistant.memory import facts  # it knows the tables that are made here
+
     for statement in _M004:
         db.execute(statement)
+    facts.backfill(db)
 
 
 @steps()

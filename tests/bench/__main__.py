@@ -9,12 +9,12 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from tests.bench import first_light, sources, transfer
+from tests.bench import facts, first_light, sources, transfer
 from tests.bench.engine import GROUPS
 from tests.bench.progress import say
 from tests.bench.report import Report
 
-BENCHES = ("first_light", "transfer", "engine", "sources")
+BENCHES = ("first_light", "transfer", "engine", "sources", "facts")
 OUT = Path(__file__).parent / "out"
 
 
@@ -53,6 +53,9 @@ def _measure(arguments: argparse.Namespace, folder: Path, report: Report) -> Non
         report.take("transfer", partial(transfer.measure, folder / "transfer", runs))
     if "sources" in names:
         report.take("sources", partial(sources.measure, folder / "sources", runs, report.series))
+    if "facts" in names:
+        say(f"facts: {runs} runs")
+        report.take("facts", partial(facts.measure, folder / "facts", runs, report.series))
     for name, measure in GROUPS.items():
         if "engine" in names and name in (arguments.only or GROUPS):
             say(f"{name}: {runs} runs")

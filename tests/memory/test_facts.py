@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from assistant.types import NewMemory
@@ -247,6 +250,19 @@ async def test_an_edit_closes_what_its_new_text_contradicts(memory, told, clock)
         assert live == {"I live in Porto"}
         assert closed == {"I live in Lyon", "The weather is nice"}
         assert "The weather is nice" in [m.text for m in await service.memories.history(edited.id)]
+
+
+@pytest.mark.parametrize("schema", ["m001", "m003"])
+async def test_facts_of_an_older_database_are_corrected_too(memory, paths, told, schema):
+    here = Path(__file__).parent
+    shutil.copy(here / f"{schema}.db", paths.database)
+    shutil.copy(here / f"{schema}.key", paths.key)
+    async with memory() as service:
+        await service.memories.add(NewMemory("My sister moved to Nice"))
+        live, closed = await lists(service)
+        assert "My sister lives in Porto" in closed
+        assert "My sister moved to Nice" in live
+        assert (await service.memories.check(full=True))["problems"] == []
 
 
 async def test_all_of_it_survives_a_restart(memory, told, clock):

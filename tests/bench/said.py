@@ -1,0 +1,96 @@
+"""Messages as people write them, English and French, with the facts that may be learnt from each.
+
+Most have none: questions, wishes, jokes, moods, plans, stories, quotes, texts to work on, hearsay.
+A fact is (attribute, value); `?` before it: it may be learnt, and need not be.
+"""
+
+from __future__ import annotations
+
+Fact = tuple[str, str]
+
+SAID: tuple[tuple[str, tuple[Fact, ...]], ...] = (
+    # --- something to learn
+    ("Hi! I live in Nantes, any tips for a rainy Sunday?", (("home", "Nantes"),)),
+    ("I moved to Porto last month and I still get lost.", (("home", "Porto"),)),
+    ("My sister Ana works at Airbus.", (("employer", "Airbus"), ("?sister", "Ana"))),
+    ("Thanks, that helped. By the way, I'm vegetarian.", (("diet", "vegetarian"),)),
+    ("I love hiking and I hate crowds.", (("likes", "hiking"), ("dislikes", "crowds"))),
+    ("My brother is called Marko.", (("brother", "Marko"),)),
+    ("I speak German and Polish.", (("speaks", "German"), ("speaks", "Polish"))),
+    ("My phone number is 06 11 22 33 44.", (("phone", "06 11 22 33 44"),)),
+    ("I'm allergic to hazelnuts, so no praline please.", (("allergy", "hazelnuts"),)),
+    ("I play the cello in an amateur orchestra.", (("hobby", "cello"), ("?hobby", "the cello"), ("?hobby", "cello in an amateur orchestra"))),
+    ("My birthday is on 3 May.", (("birthday", "3 May"), ("?birthday", "on 3 May"))),
+    ("I work as a nurse at the city hospital.", (("job", "nurse"), ("?job", "a nurse"), ("?employer", "the city hospital"), ("?employer", "city hospital"), ("?job", "nurse at the city hospital"))),
+    ("We have a dog called Bruno.", (("pet", "dog"), ("?pet", "Bruno"), ("?dog", "Bruno"), ("?pet", "a dog called Bruno"), ("?pet", "dog called Bruno"))),
+    ("My boss is Renata.", (("boss", "Renata"),)),
+    ("I drive a green Skoda.", (("car", "green Skoda"), ("?car", "a green Skoda"), ("?car", "Skoda"))),
+    ("My favourite colour is teal.", (("favourite colour", "teal"), ("?likes", "teal"))),
+    ("I was born in Gdańsk.", (("birthplace", "Gdańsk"),)),
+    ("Every Thursday I swim forty lengths before work.", (("?habit", "swim forty lengths before work"), ("?habit", "swim forty lengths"), ("?hobby", "swim"), ("?habit", "every Thursday I swim forty lengths before work"))),
+    ("J'habite à Brest depuis dix ans.", (("home", "Brest"),)),
+    ("Ma sœur s'appelle Léa et elle adore les tulipes.", (("sister", "Léa"), ("likes", "les tulipes"), ("?likes", "tulipes"))),
+    ("Je travaille chez Michelin.", (("employer", "Michelin"),)),
+    ("Au fait, je suis végétarienne.", (("diet", "végétarienne"),)),
+    ("J'aime le thé et la randonnée.", (("likes", "le thé"), ("likes", "la randonnée"))),
+    ("Mon anniversaire est le 12 juin.", (("birthday", "12 juin"), ("?birthday", "le 12 juin"))),
+    ("Je joue du piano tous les soirs.", (("hobby", "piano"), ("?hobby", "du piano"), ("?habit", "piano tous les soirs"), ("?habit", "joue du piano tous les soirs"), ("?hobby", "joue du piano"))),
+    ("Notre chat s'appelle Moustache.", (("cat", "Moustache"), ("?pet", "Moustache"), ("?pet", "chat"))),
+    ("Je parle breton.", (("speaks", "breton"),)),
+    ("Je m'appelle Paul Kerviel.", (("name", "Paul Kerviel"),)),
+    ("Mon frère Yann habite à Lorient.", (("home", "Lorient"), ("?brother", "Yann"))),
+    ("Je suis allergique aux noix.", (("allergy", "noix"), ("?allergy", "aux noix"))),
+    # --- questions
+    ("Where does my sister live?", ()),
+    ("Do I like tea?", ()),
+    ("What is the capital of Norway?", ()),
+    ("Can you recommend a book about bees?", ()),
+    ("Est-ce que j'habite à Lyon ?", ()),
+    ("Quel temps fait-il à Nice ?", ()),
+    ("Which is better for my commute, a bike or a scooter?", ()),
+    # --- hypotheticals, wishes, plans
+    ("If I lived in Berlin I would go out more.", ()),
+    ("Imagine I work at NASA.", ()),
+    ("Maybe I should move to Spain.", ()),
+    ("I wish I could speak Japanese.", ()),
+    ("Suppose my name is Bond.", ()),
+    ("I'm thinking of buying a Tesla.", ()),
+    ("I might become vegan next year.", ()),
+    ("Si j'habitais à Paris, je prendrais le métro.", ()),
+    ("J'aimerais parler italien.", ()),
+    ("Imaginons que je travaille chez Google.", ()),
+    ("Peut-être que j'aime le jazz, je ne sais pas.", ()),
+    # --- jokes, moods, passing states
+    ("I live in the fridge, just kidding!", ()),
+    ("Haha, I'm basically a potato today.", ()),
+    ("I am so tired today.", ()),
+    ("I'm hungry, what should I cook?", ()),
+    ("I'm at the airport, my flight is late.", ()),
+    ("Je suis épuisé ce soir.", ()),
+    ("Je plaisante, j'habite sur la Lune.", ()),
+    ("My laptop is slow again.", ()),
+    # --- others' words, quotes, texts to work on
+    ('Tom said "I live in Madrid and I love bullfights" yesterday.', ()),
+    ("My colleague says I work at the wrong company.", ()),
+    ("Translate into French: I live in London and I like cricket.", ()),
+    ("Rewrite this. My name is John and I work at Ford.", ()),
+    ("The song goes “I live in a yellow submarine”.", ()),
+    ("Traduis : je m'appelle Hans et j'habite à Berlin.", ()),
+    ("Corrige cette phrase. Je travaille chez Renault depuis hier.", ()),
+    ("Write a poem in which I am a sailor from Cork.", ()),
+    ("According to the letter, my rent is 900 euros.", ()),
+    ("Le journal dit que j'aime trop le sel.", ()),
+    ("Summarise: my sister Kim lives in Seoul.", ()),
+    # --- about the world, small talk, commands
+    ("Paris is the capital of France.", ()),
+    ("Water boils at 100 degrees.", ()),
+    ("Good morning!", ()),
+    ("Thanks, that is great.", ()),
+    ("Set a timer for ten minutes.", ()),
+    ("Merci beaucoup, bonne soirée.", ()),
+    ("No, that is not what I meant.", ()),
+    ("Write me a haiku about my cat.", ()),
+    ("I got a parking ticket this morning.", ()),
+    ("I saw a film about divers yesterday.", ()),
+    ("Je cherche mes clés depuis une heure.", ()),
+)  # fmt: skip
