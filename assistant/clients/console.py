@@ -102,6 +102,9 @@ def receipt(events: Sequence[Event]) -> None:
         err.print(f"  {older['turns']} older turns are in it as a summary")
     for item in data.get("dropped", []):
         err.print(f"  not in the prompt: {item}")
+    for what, ids in (data.get("memory") or {}).items():
+        if what != "asks":
+            err.print(f"  memory {what}: {', '.join(ids)}")
     left = data.get("left_machine")
     err.print(f"  left this machine: {left or 'nothing'}")
 

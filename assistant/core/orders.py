@@ -36,8 +36,11 @@ class Order(msgspec.Struct, frozen=True):
     text: str
     """What may be logged of the message."""
     title: str
+    """What the conversation may be called after it."""
     run: Callable[[str], Awaitable[Outcome]]
     """Does it; given the turn's id."""
+    reads: bool = False
+    """It only tells what is remembered."""
 
 
 class Orders:
@@ -113,7 +116,7 @@ class Orders:
             return None
         lines = "\n".join(f"- {_line(one)}" for one in found)
         reply = phrases.say(command.language, "know", lines=lines)
-        return _order(text, _giving(Outcome(reply, shown=tuple(found))))
+        return Order(text, text, _giving(Outcome(reply, shown=tuple(found))), reads=True)
 
     async def _past(self, command: Command, text: str) -> Order | None:
         found = await self._knowledge.past(command.text)
@@ -125,7 +128,7 @@ class Orders:
             for one in found
         )  # fmt: skip
         reply = phrases.say(command.language, "past", lines=lines)
-        return _order(text, _giving(Outcome(reply, shown=tuple(found))))
+        return Order(text, text, _giving(Outcome(reply, shown=tuple(found))), reads=True)
 
     # --- what refers to the turn before ----------------------------------------------------
 

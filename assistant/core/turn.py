@@ -185,9 +185,12 @@ class Turns:
         order = await look if look else None
         # Before anything is read: who cannot be answered hears so at once, however many they are.
         place = NO_PLACE if order else self._engine.reserve("interactive", device)
-        text = order.text if order else text
         try:
             conversation = await self._log.get(conversation_id)
+            recall = recall and conversation.memory
+            if order and order.reads and not recall:
+                order, place = None, self._engine.reserve("interactive", device)
+            text = order.text if order else text
             await self._chats.check(conversation, text, whole=whole)
             if not conversation.title:
                 await self._log.update(conversation_id, title=_title(text))
@@ -196,7 +199,7 @@ class Turns:
         except BaseException:
             place.release()
             raise
-        run = Run(turn, conversation, place, recall=recall and conversation.memory, whole=whole)
+        run = Run(turn, conversation, place, recall=recall, whole=whole)
         run.order = order
         if store and order is None and self._learner is not None:
             run.learning = await self._learner.mode(conversation, device, learning)

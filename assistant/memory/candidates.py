@@ -103,6 +103,8 @@ def check(text: str, proposed: dict[str, str], about: Who | None = None) -> Cand
     who = _subject(proposed.get("subject", ""), sentence, about)
     if who is None or (name in _ROLES and not _role(name, sentence)):
         return None
+    if name == "name" and who.role:
+        name, who = who.role, ME  # "my brother is called Marko" says who the brother is
     # "She lives in Nice" stands for nobody once it stands alone.
     alone = claims.alone(sentence, who)
     return _candidate(Claim(who, name, value.strip(" .,!")), alone, quote)
@@ -144,7 +146,7 @@ def _role(name: str, sentence: str) -> bool:
 
 
 def _has(quote: str, value: str) -> bool:
-    return key(value) in key(quote)
+    return re.search(rf"(?<!\w){re.escape(key(value))}(?!\w)", key(quote)) is not None
 
 
 def _plain(text: str) -> str:

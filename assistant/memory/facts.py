@@ -206,7 +206,7 @@ def saying(db: Database, claim: Claim) -> list[Memory]:
 
 def part(db: Database, memory_id: str, said: Sequence[Claim], model: str, work: Work) -> None:
     """Where a memory says more than these claims, put what else it says into a memory of its own."""
-    if not tables.exists(db, memory_id):
+    if not said or not tables.exists(db, memory_id):
         return
     keys = {(subjects.find(db, c.who) or "", _column(c), c.key) for c in said}
     old = tables.get(db, memory_id)

@@ -114,15 +114,16 @@ class Knowledge:
 
         Of one that says more than the phrase, only that part goes.
         """
-        chosen = [c for s in claims.read(phrase) for c in s.claims]
 
         def split(db: Database, model: str) -> facts.Work:
             done = facts.Work()
+            read = claims.read(phrase, known=subjects.is_name(db))
+            chosen = [c for s in read for c in s.claims]
             for memory_id in ids:
                 facts.part(db, memory_id, chosen, model, done)
             return done
 
-        if chosen:
+        if phrase:
             await self._memories.change(split)
         return await self._memories.forget(ids=ids)
 
@@ -253,11 +254,19 @@ def _meant(db: Database, phrase: str) -> Meant:
     if asked.who is not None and asked.attribute:
         subject = subjects.find(db, asked.who)
         known = facts.live(db, subject, asked.attribute) if subject else []
-        if len(known) == 1 and known[0].attribute == asked.attribute:
+        if len(known) == 1 and _only(known[0], asked.attribute):
             return Meant(sure=tuple(known))
         if known:
             return Meant(perhaps=tuple(known[:SHOWN]))
     return Meant(perhaps=tuple(_about(db, phrase)[:SHOWN]))
+
+
+def _only(memory: Memory, name: str) -> bool:
+    """Whether a memory says this of its subject and nothing else."""
+    read = claims.read(memory.text)
+    if len(read) == 1 and not read[0].claims:
+        return memory.attribute == name  # a suggestion that was accepted: no rule reads it
+    return all(s.claims and all(c.attribute == name for c in s.claims) for s in read)
 
 
 def _content(phrase: str) -> list[str]:

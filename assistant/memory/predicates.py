@@ -212,7 +212,8 @@ def owned(part: str) -> Iterator[tuple[str, str, str]]:
     plain, _ = _tail(part)
     for rule in _OWNED:
         if found := rule.fullmatch(plain):
-            yield found["h"].strip(), found["n"].strip(), found["v"].strip(" .!")
+            value = re.sub(r"^on (?=.*\d)", "", found["v"].strip(" .!"))
+            yield found["h"].strip(), found["n"].strip(), value
 
 
 def ownable(name: str, noun: str, value: str) -> bool:

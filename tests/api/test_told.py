@@ -113,6 +113,27 @@ def test_what_is_clearly_meant_is_forgotten_and_not_logged(daemon, chat):
     assert "Lyon" not in turns[-1]["text"] + turns[-1]["reply"]
 
 
+def test_what_else_a_memory_says_is_never_forgotten_along(daemon, chat):
+    chat("Remember that my phone number is 12 34. The cat sleeps in the red chair")
+    _, receipt = chat("Forget my phone number")
+    assert "asks" in receipt["memory"]
+    assert len(texts(daemon)) == 1
+    chat("none")
+    chat("Remember that ana lives in Lyon")  # a name in small letters, unknown: no fact is read
+    chat("Remember that Ana likes tulips and lives in Brest")
+    chat("forget that ana lives in Brest")
+    assert "Ana likes tulips" in texts(daemon)
+
+
+def test_memories_that_are_not_to_be_used_are_not_told_either(daemon, chat):
+    chat("Remember that my sister Ana lives in Lyon")
+    said, receipt = chat("What do you know about Ana?", memory=False)
+    assert (receipt["model"], "Lyon" in said) == ("fake", False)
+    said, _ = chat("Remember that I live in Brest", store=False)
+    assert "nothing was stored" in said
+    assert texts(daemon) == ["My sister Ana lives in Lyon"]
+
+
 def test_what_is_not_clear_is_asked(daemon, chat):
     for text in (
         "Ana lives in Lyon",

@@ -31,7 +31,7 @@ from tests.running import RunningDaemon
 FAST_MS = 50.0
 PRECISION = 0.9
 CORRECTED = (
-    ("I live in Lyon", "I moved to Porto", "lyon", "porto",
+    ("I live in Aarhus", "I moved to Porto", "aarhus", "porto",
      ["Where do I live?", "In which city do I live?", "What is my home town?", "Where is my home?",
       "Which city am I based in?", "Where's my flat?", "What's my city?", "In what town is my place?",
       "Where do I reside?", "Tell me where I live.", "My city?", "Do you know where I live?",

@@ -31,7 +31,7 @@ SAID: tuple[tuple[str, tuple[Fact, ...]], ...] = (
     ("J'habite à Brest depuis dix ans.", (("home", "Brest"),)),
     ("Ma sœur s'appelle Léa et elle adore les tulipes.", (("sister", "Léa"), ("likes", "les tulipes"), ("?likes", "tulipes"))),
     ("Je travaille chez Michelin.", (("employer", "Michelin"),)),
-    ("Au fait, je suis végétarienne.", (("diet", "végétarienne"),)),
+    ("Au fait, je suis végane.", (("diet", "végane"),)),
     ("J'aime le thé et la randonnée.", (("likes", "le thé"), ("likes", "la randonnée"))),
     ("Mon anniversaire est le 12 juin.", (("birthday", "12 juin"), ("?birthday", "le 12 juin"))),
     ("Je joue du piano tous les soirs.", (("hobby", "piano"), ("?hobby", "du piano"), ("?habit", "piano tous les soirs"), ("?habit", "joue du piano tous les soirs"), ("?hobby", "joue du piano"))),

@@ -41,6 +41,7 @@ def test_what_is_plainly_said_is_offered_in_the_users_words(text, proposed, expe
         ("I live in Nantes", record("I live in Nantes", "Nantes", "home", "my sister")),
         ("I live in Nantes", record("I live in Nantes", "Nantes", "shoe_polish")),
         ("My number is secret", record("My number is secret", "secret", "phone")),
+        ("I live in Nantes", record("I live in Nantes", "Nant")),
         ("I live in Nantes", record("", "")),
         ("I live in Nantes", {}),
         ("I live in Nantes. " * 40, record("I live in Nantes", "Nantes")),
