@@ -24,9 +24,9 @@ from assistant.core.completion import Completions
 from assistant.core.devices import Devices
 from assistant.core.drafts import Drafts
 from assistant.core.forgetting import Forgetting
-from assistant.core.pairing import Pairing
 from assistant.core.learn import Learner
 from assistant.core.orders import Orders
+from assistant.core.pairing import Pairing
 from assistant.core.prompt import SYSTEM
 from assistant.core.turn import Turns
 from assistant.errors import AssistantError, Internal

@@ -19,8 +19,8 @@ from assistant.api import (
     openai,
     pair,
     sources,
-    transfer,
     suggestions,
+    transfer,
     turns,
     warm,
 )

@@ -11,17 +11,17 @@ from assistant.core.completion import Completions
 from assistant.core.devices import Devices
 from assistant.core.drafts import Drafts
 from assistant.core.forgetting import Forgetting
-from assistant.core.pairing import Pairing
 from assistant.core.learn import Learner
+from assistant.core.pairing import Pairing
 from assistant.core.ports import Recall
 from assistant.core.turn import Turns
 from assistant.errors import AssistantError
 from assistant.types import (
     Backup,
     Conversation,
+    Effect,
     Forget,
     Forgotten,
-    Effect,
     Kind,
     Learning,
     Memory,

@@ -9,7 +9,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from assistant.api.deps import Cursor, Device, Limit, Use
+from assistant.api.access import needs
+from assistant.api.deps import Caller, Cursor, Limit, Use
 from assistant.api.replies import page, reply
 from assistant.types import Learning
 
@@ -24,34 +25,34 @@ class Mode(BaseModel):
     mode: Annotated[Learning, Field(description="ask, auto or off")]
 
 
-@router.get("/suggestions")
+@router.get("/suggestions", openapi_extra=needs("admin"))
 async def list_suggestions(use: Use, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """What you said that may be worth keeping, the latest first. Nothing of it is stored yet."""
     rows, following = await use.suggestions.list(cursor=cursor, limit=limit)
     return page(rows, following)
 
 
-@router.post("/suggestions/{suggestion_id}/accept")
+@router.post("/suggestions/{suggestion_id}/accept", openapi_extra=needs("admin"))
 async def accept(use: Use, suggestion_id: str) -> Response:
     """Store it, word for word; what it contradicts is closed. Answers what was stored and closed."""
     return reply(msgspec.to_builtins(await use.suggestions.accept(suggestion_id)))
 
 
-@router.post("/suggestions/{suggestion_id}/reject")
+@router.post("/suggestions/{suggestion_id}/reject", openapi_extra=needs("admin"))
 async def reject(use: Use, suggestion_id: str) -> Response:
     """Drop it; it is not offered again."""
     await use.suggestions.reject(suggestion_id)
     return reply({"rejected": suggestion_id})
 
 
-@router.get("/learning")
-async def learning(use: Use, device: Device) -> Response:
+@router.get("/learning", openapi_extra=needs("any"))
+async def learning(use: Use, asks: Caller) -> Response:
     """What becomes of what you say on this device: `ask`, `auto` or `off`."""
-    return reply({"mode": await use.learner.device_mode(device)})
+    return reply({"mode": await use.learner.device_mode(asks.id)})
 
 
-@router.put("/learning")
-async def set_learning(use: Use, device: Device, body: Mode) -> Response:
+@router.put("/learning", openapi_extra=needs("memory.write"))
+async def set_learning(use: Use, asks: Caller, body: Mode) -> Response:
     """Choose it for this device; a chat or a turn may differ."""
-    await use.suggestions.set_mode(device, body.mode)
+    await use.suggestions.set_mode(asks.id, body.mode)
     return reply({"mode": body.mode})

@@ -42,11 +42,14 @@ async def ask(use: Use, asks: Caller, conversation_id: str, body: Question) -> R
     end it with DELETE turns/{id}.
     """
     await own_chat(use, asks, conversation_id)
+    # Whoever sees some memories only commands none, and what they say is not taken for the owner's.
+    whole_memory = asks.sight is None and "memory.write" in asks.scopes
     run = await use.turns.start(
         conversation_id,
         body.text,
         recall=body.memory,
-        store=body.store,
+        store=body.store and whole_memory,
+        command=whole_memory,
         learning=body.learn,
         whole=body.overflow == "error",
         device=asks.id,

@@ -80,16 +80,17 @@ class Turns:
         *,
         recall: bool = True,
         store: bool = True,
+        command: bool = True,
         learning: Learning | None = None,
         whole: bool = False,
         device: str = "",
     ) -> Run:
         """Log the question and begin to answer it.
 
-        `recall`: with memories. `store`: what it says may be stored; `learning`: what becomes of
-        what is new in it, if not what the chat or the device has chosen. `whole`: with all earlier
-        turns, as said or in the summary, or not at all. `device` is who asks. What is said to the
-        memory itself is answered without the model.
+        `recall`: with memories. `store`: what it says may be stored; `command`: it may be said to the
+        memory itself, and is then answered without the model; `learning`: what becomes of what is
+        new in it, if not what the chat or the device has chosen. `whole`: with all earlier
+        turns, as said or in the summary, or not at all. `device` is who asks.
         Refusals are raised here, before the first event: EmptyText, TextTooLong, InvalidInput,
         ConversationNotFound, TurnRunning, EngineBusy, ModelMissing, ContextOverflow, Stopped.
         """
@@ -104,6 +105,7 @@ class Turns:
                 device,
                 recall=recall,
                 store=store,
+                command=command,
                 learning=learning,
                 whole=whole,
             )
@@ -178,17 +180,20 @@ class Turns:
         *,
         recall: bool,
         store: bool,
+        command: bool,
         learning: Learning | None,
         whole: bool,
     ) -> Run:
-        look = self._orders.look(conversation_id, text, store=store) if self._orders else None
-        order = await look if look else None
+        order: Order | None = None
+        if self._orders and command:
+            order = await self._orders.look(conversation_id, text, store=store)
         # Before anything is read: who cannot be answered hears so at once, however many they are.
         place = NO_PLACE if order else self._engine.reserve("interactive", device)
         try:
             conversation = await self._log.get(conversation_id)
             recall = recall and conversation.memory
-            if order and order.reads and not recall:
+            kept_to_some = conversation.classes is not None
+            if order and order.reads and (kept_to_some or not recall):
                 order, place = None, self._engine.reserve("interactive", device)
             text = order.text if order else text
             await self._chats.check(conversation, text, whole=whole)

@@ -38,9 +38,7 @@ _Turns = list[Turn]
 _Events = list[Event]
 _Page = tuple[list[Conversation], str | None]
 
-_CONVERSATION = (
-    "id, title, system, created_at, updated_at, device, classes, learn, memory, pinned"
-)
+_CONVERSATION = "id, title, system, created_at, updated_at, device, classes, learn, memory, pinned"
 _TURN = (
     "id", "conversation_id", "text", "status", "started_at", "context", "reply", "model", "tokens",
     "receipt", "error", "finished_at", "trust",
@@ -335,10 +333,19 @@ def _get(db: Database, conversation_id: str) -> Conversation:
 
 
 def _conversation(row: Sequence[Any]) -> Conversation:
-    *fields, classes, learn, memory, pinned = row
-    seen = None if classes is None else tuple(json.loads(classes))
-    lines = tuple((line[0], line[1]) for line in json.loads(pinned or "[]"))
-    return Conversation(*fields, seen, learn, memory=bool(memory), pinned=lines)
+    one, title, system, created_at, updated_at, device, classes, learn, memory, pinned = row
+    return Conversation(
+        one,
+        title,
+        system,
+        created_at,
+        updated_at,
+        device,
+        None if classes is None else tuple(json.loads(classes)),
+        learn=learn,
+        memory=bool(memory),
+        pinned=tuple((line[0], line[1]) for line in json.loads(pinned or "[]")),
+    )
 
 
 def _classes(classes: tuple[str, ...] | None) -> str | None:

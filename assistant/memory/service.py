@@ -24,8 +24,8 @@ from assistant.memory.forget import Forgetter
 from assistant.memory.ingest.service import Sources
 from assistant.memory.ingest.shelf import Shelf
 from assistant.memory.keys import Key, drop_drafts, find_key, make_key
-from assistant.memory.opened import Mark
 from assistant.memory.knowledge import Knowledge
+from assistant.memory.opened import Mark
 from assistant.memory.readers import Readers
 from assistant.memory.restore import undo_half
 from assistant.memory.store import Memories

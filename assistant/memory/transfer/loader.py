@@ -15,7 +15,7 @@ from sqlite_utils import Database
 
 from assistant.config import LIMITS
 from assistant.errors import EmptyText, InvalidInput
-from assistant.memory import rows, tables
+from assistant.memory import facts, rows, tables
 from assistant.memory.slots import Row
 from assistant.memory.tombstones import Tombstone
 from assistant.memory.transfer.fields import short
@@ -272,11 +272,11 @@ def _again(db: Database, own: str, note: Note, come: From, model: str, done: Loa
     if len(versions) > 1:
         _count(done.different, "memories")
         return None
-    _, changed, added, reused = tables.supersede(db, versions[0], note.text, {}, come.moment, model)
-    done.changed += changed
-    done.rows += added
-    done.vectors += reused
-    done.pending |= not reused
+    indexing = facts.supersede(db, versions[0], note.text, {}, come.moment, model).index(db)
+    done.changed += indexing.changed
+    done.rows += indexing.added
+    done.vectors += indexing.reused
+    done.pending |= indexing.pending
     return _tell(done, "memories", here=False)
 
 
