@@ -247,7 +247,11 @@ async def test_an_empty_mount_point_is_a_drive_that_is_away(following, folder):
 
         assert await until(noticed) == ["nas/a.txt"]
         assert "alpha wombat" in await texts(service)
-        assert "1 of its files" in (await service.sources.get(source.id)).problem
+
+        async def told():
+            return "1 of its files" in (await service.sources.get(source.id)).problem
+
+        await until(told)
         # On the same device it was deleted.
         (root / "own.txt").unlink()
 
