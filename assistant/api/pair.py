@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from assistant.api.access import needs
@@ -25,7 +25,12 @@ _Interface = Annotated[str, Field(max_length=LIMITS.name_chars)]
 
 
 class Window(BaseModel):
-    """What the new device will be allowed, and where it comes in. Without an interface: the likeliest."""
+    """What the new device will be allowed, and where it comes in. Without an interface: the likeliest.
+
+    An unknown field is refused: a mistyped limit is none.
+    """
+
+    model_config = ConfigDict(extra="forbid")
 
     scopes: list[AccessScope] = Field(default=["chat"], max_length=16)
     classes: Classes = None
