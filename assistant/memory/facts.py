@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from sqlite_utils import Database
 
-from assistant.memory import claims, profile, rows, subjects, tables
+from assistant.memory import claims, profile, rows, subjects, tables, trust
 from assistant.memory.attributes import OPPOSITE, attribute
 from assistant.memory.claims import Claim, Segment
 from assistant.memory.kin import KIN
@@ -94,7 +94,7 @@ def fresh(new: NewMemory, moment: str) -> Fresh:
     Only the user's own plain statements claim anything: never what files, tools or other people say.
     """
     row = rows.fresh(new, moment)
-    states = new.trust == "user" and new.kind in KINDS and not (new.thread or new.speaker)
+    states = row["trust"] == "user" and new.kind in KINDS and not (new.thread or new.speaker)
     segments = claims.read(row["text"]) if states else ()
     said = any(segment.claims for segment in segments)
     once = states and (said or new.kind != "note" or new.said_at is None)
@@ -119,6 +119,7 @@ def supersede(
     )  # fmt: skip
     item = fresh(new, moment)
     row = item.row | changes | {"valid_from": max(moment, old.valid_from)}
+    trust.check_replaces(old.trust, row["trust"])
     work = Work()
     tables.update(db, old.id, {"valid_to": row["valid_from"]})
     work.told.append(store_one(db, msgspec.structs.replace(item, row=row, once=False), model, work))

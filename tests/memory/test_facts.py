@@ -225,7 +225,7 @@ async def test_what_is_told_late_of_a_time_gone_by_is_history(memory, told, cloc
 async def test_only_the_user_closes_facts(memory, told, clock, trust):
     async with memory(clock=clock) as service:
         await told(service, "I live in Lyon")
-        _, closed = await told(service, "I live in Nowhere", trust=trust, kind="fact")
+        _, closed = await told(service, "I live in Nowhere", trust=trust)
         assert not closed
 
 
