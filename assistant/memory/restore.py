@@ -183,6 +183,8 @@ def _settle(
     with contextlib.closing(database.connect(draft, theirs)) as db, database.translated():
         migrations.migrate(db)
         db.execute("BEGIN IMMEDIATE")
+        # A token that was revoked since must not open the door again.
+        db.execute("DELETE FROM tokens")
         if theirs.secret != ours.secret:
             Tombstones(paths.forgotten, theirs).change_key(db)
         memories, chats = Tombstones(paths.forgotten, ours).settle(

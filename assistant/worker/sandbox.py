@@ -1,8 +1,8 @@
 """What a child may not do: reach the network, or leave its memory behind in a core dump.
 
 Two layers. An audit hook stops Python code on every system. On Linux a seccomp filter also stops
-native code: `socket(2)` for AF_INET and AF_INET6 fails with EPERM, for good, in every thread
-started later (Linux Documentation/userspace-api/seccomp_filter.rst).
+native code: `socket(2)` for AF_UNIX, AF_INET and AF_INET6 fails with EPERM, for good, in every thread
+started later. AF_UNIX, since the owner's socket asks for no token (Linux Documentation/userspace-api/seccomp_filter.rst).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 
 _LOAD, _JUMP_EQ, _RETURN = 0x20, 0x15, 0x06
 _ALLOW, _EPERM = 0x7FFF0000, 0x00050000 | 1
 _AT_NR, _AT_ARCH, _AT_ARG0 = 0, 4, 16
-_AF_INET, _AF_INET6 = 2, 10
+_AF_UNIX, _AF_INET, _AF_INET6 = 1, 2, 10
 # (AUDIT_ARCH, number of socket) by machine
 _SYSCALLS = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
 
@@ -71,10 +71,11 @@ def _filter_sockets() -> None:
     arch, socket_number = _SYSCALLS[platform.machine()]
     program = [
         (_LOAD, 0, 0, _AT_ARCH),
-        (_JUMP_EQ, 0, 5, arch),
+        (_JUMP_EQ, 0, 6, arch),
         (_LOAD, 0, 0, _AT_NR),
-        (_JUMP_EQ, 0, 3, socket_number),
+        (_JUMP_EQ, 0, 4, socket_number),
         (_LOAD, 0, 0, _AT_ARG0),
+        (_JUMP_EQ, 3, 0, _AF_UNIX),
         (_JUMP_EQ, 2, 0, _AF_INET),
         (_JUMP_EQ, 1, 0, _AF_INET6),
         (_RETURN, 0, 0, _ALLOW),

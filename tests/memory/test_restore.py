@@ -24,7 +24,7 @@ from assistant.errors import (
 )
 from assistant.memory import copies, database, keys
 from assistant.memory.restore import inspect, restore
-from assistant.types import NewMemory
+from assistant.types import Device, NewMemory
 
 SETTINGS = Settings(embedder="fake", key_store="file")
 
@@ -66,6 +66,17 @@ async def test_the_memory_is_the_backup_and_the_one_before_is_kept(paths, memory
     again = run(paths, done.kept)
     assert again.contents.rows == 302
     assert (paths.data / done.kept).exists()
+
+
+async def test_no_token_of_a_backup_opens_a_door(paths, memory):
+    async with memory() as service:
+        phone = Device("d_1", "phone", "phone", ("chat",), created_at="2026-11-01T00:00:00Z")
+        await service.devices.add(phone, "t1", b"0" * 32)
+        made, _ = await service.backups.make()
+        assert len(await service.devices.all()) == 1
+    restore(paths, SETTINGS, made.name, drop_caches=lambda: None)
+    async with memory() as service:
+        assert await service.devices.all() == []
 
 
 async def test_a_log_of_the_old_memory_never_meets_the_new_one(paths, memory, backup):

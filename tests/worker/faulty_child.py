@@ -60,7 +60,7 @@ def native_socket(call: Call) -> Iterator[int]:
     """What C code would get, past every hook of Python's."""
     import ctypes
 
-    yield ctypes.CDLL(None).socket(int(socket.AF_INET), int(socket.SOCK_STREAM), 0)
+    yield ctypes.CDLL(None).socket(int(call.payload), int(socket.SOCK_STREAM), 0)
 
 
 def dumpable(call: Call) -> Iterator[int]:

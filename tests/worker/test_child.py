@@ -149,8 +149,9 @@ async def test_no_network_for_python_code(child):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="seccomp")
-async def test_no_network_for_native_code(child):
-    assert await child.call("native_socket") == -1
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6, socket.AF_UNIX])
+async def test_no_network_and_no_owners_socket_for_native_code(child, family):
+    assert await child.call("native_socket", int(family)) == -1
 
 
 async def test_no_secrets_in_the_environment(child, monkeypatch):
