@@ -27,6 +27,7 @@ IDS = {
     "turn_id": "t_none",
     "model_id": "no-such",
     "source_id": "s_none",
+    "suggestion_id": "g_none",
 }
 
 
@@ -257,8 +258,11 @@ def test_no_body_where_one_is_needed(daemon):
     for method, path in BODIES:
         if (method, path) in TAKES_ANYTHING | NO_BODY_NEEDED:
             continue
-        takes_none = path.endswith(("/pause", "/resume"))
-        refused(*send(daemon, method, path), "source_not_found" if takes_none else "invalid_input")
+        takes_none = path.endswith(("/pause", "/resume", "/accept", "/reject")) and "{" in path
+        code = (
+            f"{path.split('/')[3].removesuffix('s')}_not_found" if takes_none else "invalid_input"
+        )
+        refused(*send(daemon, method, path), code)
 
 
 @pytest.mark.parametrize(("method", "path"), [row for row in TABLE if "{" in row[1]])
