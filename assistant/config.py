@@ -135,6 +135,8 @@ class Limits(msgspec.Struct, frozen=True):
     """What idle chats may take on disk so that their prompts need not be read again."""
     finished_turns: int = 64
     """Finished turns whose events stay in memory for a resume; older ones come from disk."""
+    feed_events: int = 1_024
+    """What changed lately, kept for devices that come back; who missed more reads everything anew."""
     frame_bytes: int = 64 << 20
     """One message between the daemon and a child."""
     sources: int = 64

@@ -23,6 +23,7 @@ from assistant.core.compaction import Compactor
 from assistant.core.completion import Completions
 from assistant.core.devices import Devices
 from assistant.core.drafts import Drafts
+from assistant.core.feed import Feed
 from assistant.core.forgetting import Forgetting
 from assistant.core.learn import Learner
 from assistant.core.orders import Orders
@@ -211,6 +212,8 @@ class Daemon:
     def _assemble(self, engine: Any, memory: Any) -> None:
         """What core does, each part built once."""
         services, turn_log = self._services, memory.conversations
+        services.feed = Feed()
+        self._work.callback(services.feed.close)
         chats = Chats(engine, turn_log)
         drafts = Drafts(engine, memory.memories, chats, SYSTEM, profile=turn_log.profile)
         compactor = Compactor(engine, chats, turn_log)
@@ -232,6 +235,7 @@ class Daemon:
         services.turns, services.drafts = turns, drafts
         services.forgetting = Forgetting(engine, turns, drafts, compactor, learner)
         services.learner, services.suggestions = learner, memory.suggestions
+        turns.on_changed = services.feed.turn
         memory.memories.on_forgotten = services.forgetting.memories
 
     async def _open_memory(self) -> Any:

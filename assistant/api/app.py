@@ -11,6 +11,7 @@ from assistant.api import (
     backups,
     conversations,
     devices,
+    events,
     faults,
     forgetting,
     health,
@@ -53,6 +54,7 @@ ROUTERS = (
     models.router,
     devices.router,
     pair.router,
+    events.router,
     openai.router,
 )
 

@@ -51,6 +51,7 @@ async def create(use: Use, asks: Caller, body: NewConversation | None = None) ->
         learn=body.learn,
         memory=body.memory,
     )
+    use.feed.tell("conversation", {"id": made.id})
     return reply(_shown(made), 201)
 
 
@@ -84,6 +85,7 @@ async def change(use: Use, asks: Caller, conversation_id: str, body: Change) -> 
     changed = await use.conversations.update(
         conversation_id, title=title, learn=body.learn, memory=body.memory
     )
+    use.feed.tell("conversation", {"id": conversation_id})
     return reply(_shown(changed))
 
 
@@ -94,6 +96,7 @@ async def delete(use: Use, asks: Caller, conversation_id: str) -> Response:
     if use.turns.running(conversation_id):
         raise TurnRunning
     turns = await use.conversations.delete(conversation_id)
+    use.feed.tell("conversation", {"id": conversation_id, "deleted": True})
     await use.forgetting.conversation(conversation_id, turns)
     return await deleted(use, {"deleted": conversation_id})
 

@@ -84,7 +84,9 @@ _Import = TypeAdapter(list[MemoryIn])
 @router.post("/memories", status_code=201, openapi_extra=needs("memory.write"))
 async def create(use: Use, asks: Caller, body: MemoryIn) -> Response:
     """Remember. The row is on disk when this answers; its vector follows."""
-    return reply(await use.memories.add(body.value(asks)), 201)
+    made = await use.memories.add(body.value(asks))
+    use.feed.tell("memories", {})
+    return reply(made, 201)
 
 
 @router.get("/memories", openapi_extra=needs("memory.read"))
@@ -129,6 +131,7 @@ async def import_memories(use: Use, asks: Caller, request: Request) -> Response:
     for at in range(0, len(rows), LIMITS.import_batch_rows):
         batch = await use.memories.add_many(rows[at : at + LIMITS.import_batch_rows])
         stored += [memory.id for memory in batch]
+    use.feed.tell("memories", {})
     return reply({"imported": len(stored), "ids": stored}, 201)
 
 
@@ -148,6 +151,7 @@ async def edit(use: Use, asks: Caller, memory_id: str, body: MemoryEdit) -> Resp
     changed = await use.memories.edit(
         memory_id, text=text, kind=body.kind, importance=body.importance
     )
+    use.feed.tell("memories", {})
     return reply(changed)
 
 
@@ -157,6 +161,7 @@ async def delete(use: Use, asks: Caller, memory_id: str) -> Response:
     await visible(use, asks, memory_id)
     await use.memories.delete(memory_id)
     use.turns.forget([memory_id])
+    use.feed.tell("memories", {})
     return await deleted(use, {"deleted": memory_id})
 
 

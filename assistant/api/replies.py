@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response, StreamingResponse
 
-from assistant.errors import AssistantError
+from assistant.errors import AssistantError, InvalidInput
 from assistant.types import Event
 
 KEEP_ALIVE_S = 15.0
@@ -46,6 +46,13 @@ def error_reply(error: AssistantError, path: str) -> Response:
     if error.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
+
+
+def last_seen(header: str) -> int:
+    """The number in a `Last-Event-ID`. Raises InvalidInput."""
+    if not (header.isascii() and header.isdigit()):
+        raise InvalidInput("Last-Event-ID is not a number.", "Send the id of the last event seen.")
+    return int(header)
 
 
 def event_stream(events: AsyncIterator[Event]) -> StreamingResponse:

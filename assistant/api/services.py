@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 from assistant.core.completion import Completions
 from assistant.core.devices import Devices
 from assistant.core.drafts import Drafts
+from assistant.core.feed import Feed
 from assistant.core.forgetting import Forgetting
 from assistant.core.learn import Learner
 from assistant.core.pairing import Pairing
@@ -184,6 +185,7 @@ class Status(Protocol):
 class Services:
     """Filled in by the daemon, then `open`ed; or `fail`ed, and every route says why."""
 
+    feed: Feed
     turns: Turns
     drafts: Drafts
     forgetting: Forgetting

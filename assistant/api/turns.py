@@ -11,9 +11,8 @@ from starlette.responses import Response
 from assistant.api.access import needs
 from assistant.api.conversations import shown_turn
 from assistant.api.deps import Caller, Use, own_chat, own_turn
-from assistant.api.replies import event_stream, reply
+from assistant.api.replies import event_stream, last_seen, reply
 from assistant.config import LIMITS
-from assistant.errors import InvalidInput
 from assistant.types import Learning
 
 router = APIRouter(prefix="/api/v1", tags=["turns"])
@@ -72,11 +71,9 @@ async def events(
     last_event_id: Annotated[str | None, Header(max_length=20)] = None,
 ) -> Response:
     """A turn's events after `Last-Event-ID`, live if it is still being answered."""
-    after = last_event_id or "0"
-    if not (after.isascii() and after.isdigit()):
-        raise InvalidInput("Last-Event-ID is not a number.", "Send the id of the last event seen.")
+    after = last_seen(last_event_id or "0")
     await own_turn(use, asks, turn_id)
-    return event_stream(await use.turns.events(turn_id, int(after)))
+    return event_stream(await use.turns.events(turn_id, after))
 
 
 @router.delete("/turns/{turn_id}", openapi_extra=needs("chat"))

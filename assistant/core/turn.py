@@ -72,6 +72,8 @@ class Turns:
         self._learner = learner
         self._runs: OrderedDict[str, Run] = OrderedDict()
         self._closing = False
+        self.on_changed: Callable[[Run], None] = lambda run: None
+        """Told when a turn has begun, and when all of it is on disk."""
 
     async def start(
         self,
@@ -119,6 +121,7 @@ class Turns:
         model = self._engine.info().id
         model = "" if run.order else model
         run.log.append("started", {"turn": run.id, "conversation": conversation_id, "model": model})
+        self.on_changed(run)
         run.task = asyncio.create_task(self._answer(run))
         if self._closing:
             run.stop(_STOPPING)
@@ -335,6 +338,7 @@ class Turns:
         finally:
             self._chats.end(run.conversation.id)
             run.log.append(name, data)
+            self.on_changed(run)
             if run.gone:
                 self._runs.pop(run.id, None)
             run.lighten()
