@@ -135,6 +135,12 @@ class Limits(msgspec.Struct, frozen=True):
     """What idle chats may take on disk so that their prompts need not be read again."""
     finished_turns: int = 64
     """Finished turns whose events stay in memory for a resume; older ones come from disk."""
+    typed: int = 64
+    """Conversations whose unsent text is kept for your other devices."""
+    parcel_bytes: int = 5 << 20
+    """A file that is sent to a device."""
+    parcels: int = 100
+    """Things that wait for a device to take them."""
     feed_events: int = 1_024
     """What changed lately, kept for devices that come back; who missed more reads everything anew."""
     frame_bytes: int = 64 << 20

@@ -21,6 +21,7 @@ from assistant.config import LIMITS, Paths, Settings, owner_token
 from assistant.core.chats import Chats
 from assistant.core.compaction import Compactor
 from assistant.core.completion import Completions
+from assistant.core.desk import Desk
 from assistant.core.devices import Devices
 from assistant.core.drafts import Drafts
 from assistant.core.feed import Feed
@@ -146,6 +147,7 @@ class Daemon:
         services.forgetter = memory.forgetter
         memory.forgetter.sealed = self._states_holding(memory.key.secret)
         services.conversations = memory.conversations
+        services.parcels = memory.parcels
         services.backups = memory.backups
         services.transfers = memory.transfers
         memory.transfers.system = SYSTEM
@@ -205,7 +207,12 @@ class Daemon:
         self._work.push_async_callback(devices.close)
         self._work.push_async_callback(lan.close)
         await devices.load()
-        devices.on_changed = lan.on_devices_changed
+
+        def changed() -> None:
+            lan.on_devices_changed()
+            services.feed.tell("devices", {})
+
+        devices.on_changed = changed
         self._auth.devices = devices
         await lan.resume()
 
@@ -213,6 +220,7 @@ class Daemon:
         """What core does, each part built once."""
         services, turn_log = self._services, memory.conversations
         services.feed = Feed()
+        services.desk = Desk(services.feed)
         self._work.callback(services.feed.close)
         chats = Chats(engine, turn_log)
         drafts = Drafts(engine, memory.memories, chats, SYSTEM, profile=turn_log.profile)
@@ -235,8 +243,12 @@ class Daemon:
         services.turns, services.drafts = turns, drafts
         services.forgetting = Forgetting(engine, turns, drafts, compactor, learner)
         services.learner, services.suggestions = learner, memory.suggestions
-        turns.on_changed = services.feed.turn
+        turns.on_changed = self._turn_changed
         memory.memories.on_forgotten = services.forgetting.memories
+
+    def _turn_changed(self, run: Any) -> None:
+        self._services.feed.turn(run)
+        self._services.desk.turn(run)
 
     async def _open_memory(self) -> Any:
         open_memory = await asyncio.to_thread(_import_memory)

@@ -35,9 +35,11 @@
         TurnNotFound  ModelNotFound  BackupNotFound
         TurnNotFound  ModelNotFound  DeviceNotFound
         TurnNotFound  ModelNotFound  BackupNotFound  SuggestionNotFound
+        TurnNotFound  ModelNotFound  ParcelNotFound
       Conflict                   not in this state
         TurnRunning                this conversation is still answering
         ModelMissing               the model is known, but not on this machine
+        TooManyParcels             too much waits to be taken by a device
         ModelInUse                 the model is the one being used
         PortTaken                  another program listens on our port
         AlreadyRunning             another daemon holds this data directory
@@ -397,6 +399,12 @@ class SuggestionNotFound(NotFound):
     code = "suggestion_not_found"
     default = "There is no suggestion with that id."
     advice = "GET /api/v1/suggestions lists those that wait for an answer."
+class ParcelNotFound(NotFound):
+    """It was taken, or is for another device, or never was."""
+
+    code = "parcel_not_found"
+    default = "Nothing by that id waits for this device."
+    advice = "GET /api/v1/parcels lists what does."
 
 
 class ModelNotFound(NotFound):
@@ -446,6 +454,14 @@ class TurnRunning(Conflict):
     code = "turn_running"
     default = "This conversation is still answering."
     advice = "Wait for it, or cancel it with DELETE /api/v1/turns/{id}."
+
+
+class TooManyParcels(Conflict):
+    """Too much waits to be taken by a device."""
+
+    code = "too_many_parcels"
+    default = "Too much was sent and never taken."
+    advice = "Delete something that waits on one of your devices, then send again."
 
 
 class ModelMissing(Conflict):

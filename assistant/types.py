@@ -579,6 +579,20 @@ class Turn(msgspec.Struct, frozen=True):
     """The lowest label of all that stood in its prompt; what is made from its reply has `model` too."""
 
 
+class Parcel(msgspec.Struct, frozen=True):
+    """What one device sends another: a text, a link, or a file of `bytes` bytes."""
+
+    id: str
+    kind: Literal["text", "link", "file"]
+    text: str
+    name: str
+    bytes: int
+    sender: str
+    to: str | None
+    """The device it is for; None: all."""
+    created_at: str
+
+
 class ChildStatus(msgspec.Struct, frozen=True):
     """A child process as seen from the daemon."""
 

@@ -10,6 +10,7 @@ from assistant import __version__
 from assistant.api import (
     backups,
     conversations,
+    desk,
     devices,
     events,
     faults,
@@ -22,8 +23,10 @@ from assistant.api import (
     sources,
     suggestions,
     transfer,
+    parcels,
     turns,
     warm,
+    web,
 )
 from assistant.api.access import access
 from assistant.api.auth import Auth
@@ -55,7 +58,10 @@ ROUTERS = (
     devices.router,
     pair.router,
     events.router,
+    desk.router,
+    parcels.router,
     openai.router,
+    web.router,
 )
 
 

@@ -7,6 +7,7 @@ import asyncio
 import msgspec
 from starlette.types import Message, Receive, Scope
 
+from assistant.api import parcels
 from assistant.api.disconnect import ClientLeft
 from assistant.config import LIMITS
 from assistant.errors import BodyTooLarge, InvalidJson, UnsupportedMedia
@@ -15,6 +16,7 @@ _IMPORT = "/api/v1/memories/import"
 _UPLOAD = "/api/v1/import"
 """Its body may be a file of any size within the limit: it passes in pieces, counted."""
 _FILES = frozenset({b"application/octet-stream", b"application/zip", b"application/gzip"})
+_LIMITS = {_IMPORT: LIMITS.import_bytes, parcels.PATH: parcels.BODY_BYTES}
 _LINES = frozenset({b"application/x-ndjson", b"application/jsonl", b"application/json-lines"})
 _LARGE_BYTES = 1 << 16
 """Above this, reading JSON takes long enough to keep other requests waiting."""
@@ -32,7 +34,7 @@ async def strict(scope: Scope, receive: Receive) -> Receive:
     if scope["path"] == _UPLOAD and kind in _FILES:
         return _counted(receive, LIMITS.upload_bytes)
     importing = scope["path"] == _IMPORT
-    limit = LIMITS.import_bytes if importing else LIMITS.body_bytes
+    limit = _LIMITS.get(scope["path"], LIMITS.body_bytes)
     declared = next((v for n, v in headers if n == b"content-length"), b"")
     if declared.isdigit() and int(declared[:20]) > limit:
         raise BodyTooLarge(f"The body has more than {limit} bytes.")

@@ -97,6 +97,7 @@ async def delete(use: Use, asks: Caller, conversation_id: str) -> Response:
         raise TurnRunning
     turns = await use.conversations.delete(conversation_id)
     use.feed.tell("conversation", {"id": conversation_id, "deleted": True})
+    use.desk.gone(conversation_id)
     await use.forgetting.conversation(conversation_id, turns)
     return await deleted(use, {"deleted": conversation_id})
 

@@ -20,6 +20,7 @@ from assistant.api.disconnect import ClientLeft
 from assistant.api.origin import Origin
 from assistant.api.replies import error_reply
 from assistant.api.services import Services
+from assistant.api.web import OPEN as WEB
 from assistant.config import RESPONSE_HEADERS
 from assistant.errors import AssistantError, Internal, Unauthorized
 from assistant.types import Device, Door
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 OPEN = frozenset({("GET", "/health"), ("POST", "/api/v1/pair/claim")})
 """Method and path of everything that needs no token. Each of them says so itself too (`access`)."""
 
+_WITHOUT_TOKEN = OPEN | WEB
 _ANSWERED = re.compile(r"/v1/chat/completions|/api/v1/conversations/[^/]+/turns")
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 _POLICY_VIOLATION = 1008
@@ -59,7 +61,7 @@ class Guard:
         try:
             self._origin.check(scope)
             scope[DOOR] = self._door.name
-            if (scope["method"], scope["path"]) in OPEN:
+            if (scope["method"], scope["path"]) in _WITHOUT_TOKEN:
                 await self._app(scope, await _bodied(scope, receive), response.send)
             else:
                 with self._known(scope, await self._authenticate(scope)):
@@ -138,7 +140,11 @@ class _Response:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._begun = True
-            message["headers"] = [*message.get("headers", ()), *RESPONSE_HEADERS]
+            headers = list(message.get("headers", ()))
+            given = {
+                name for name, _ in headers
+            }  # the web client's pages have a policy of their own
+            message["headers"] = headers + [one for one in RESPONSE_HEADERS if one[0] not in given]
         self._complete = message["type"] == "http.response.body" and not message.get("more_body")
         await self._send(message)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from assistant.core.completion import Completions
+from assistant.core.desk import Desk
 from assistant.core.devices import Devices
 from assistant.core.drafts import Drafts
 from assistant.core.feed import Feed
@@ -29,6 +30,7 @@ from assistant.types import (
     MemoryCount,
     ModelInfo,
     NewMemory,
+    Parcel,
     Purged,
     Source,
     SourceFile,
@@ -157,6 +159,15 @@ class Suggestions(Protocol):
     async def set_mode(self, device: str, mode: Learning) -> None: ...
 
 
+class Parcels(Protocol):
+    """What devices send each other."""
+
+    async def add(self, parcel: Parcel, content: bytes) -> None: ...
+    async def list(self, device: str) -> Sequence[Parcel]: ...
+    async def get(self, parcel_id: str, device: str) -> tuple[Parcel, bytes]: ...
+    async def delete(self, parcel_id: str, device: str) -> Parcel: ...
+
+
 class Embedder(Protocol):
     """Vectors for `/v1/embeddings`."""
 
@@ -186,6 +197,7 @@ class Services:
     """Filled in by the daemon, then `open`ed; or `fail`ed, and every route says why."""
 
     feed: Feed
+    desk: Desk
     turns: Turns
     drafts: Drafts
     forgetting: Forgetting
@@ -199,6 +211,7 @@ class Services:
     memories: Memories
     forgetter: Forgetter
     conversations: Conversations
+    parcels: Parcels
     backups: Backups
     transfers: Transfers
     sources: Sources

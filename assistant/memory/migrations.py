@@ -149,6 +149,13 @@ def m006_sources(db: Database) -> None:
         db.execute(statement)
 
 
+@steps()
+def m012_parcels(db: Database) -> None:
+    """What devices send each other."""
+    for statement in _M012:
+        db.execute(statement)
+
+
 _M001 = (
     """CREATE TABLE settings (
         name TEXT PRIMARY KEY,
@@ -416,4 +423,18 @@ _M006 = (
         finished_at TEXT
     ) WITHOUT ROWID""",
     "CREATE INDEX jobs_source ON jobs(source_id)",
+)
+
+_M012 = (
+    """CREATE TABLE parcels (
+        id TEXT PRIMARY KEY,
+        kind TEXT NOT NULL,           -- text, link, file
+        text TEXT NOT NULL,
+        name TEXT NOT NULL,
+        bytes INTEGER NOT NULL,
+        sender TEXT NOT NULL,
+        receiver TEXT,                -- a device; NULL: all of them
+        created_at TEXT NOT NULL,
+        content BLOB NOT NULL
+    )""",
 )

@@ -26,6 +26,7 @@ from assistant.memory.ingest.shelf import Shelf
 from assistant.memory.keys import Key, drop_drafts, find_key, make_key
 from assistant.memory.knowledge import Knowledge
 from assistant.memory.opened import Mark
+from assistant.memory.parcels import Parcels
 from assistant.memory.readers import Readers
 from assistant.memory.restore import undo_half
 from assistant.memory.store import Memories
@@ -50,6 +51,7 @@ class MemoryService:
         conversations: Conversations,
         forgetter: Forgetter,
         sources: Sources,
+        parcels: Parcels,
         devices: DeviceStore,
         knowledge: Knowledge,
         suggestions: Suggestions,
@@ -64,6 +66,7 @@ class MemoryService:
     ) -> None:
         self.memories = memories
         self.conversations = conversations
+        self.parcels = parcels
         self.backups = backups
         self.transfers = transfers
         self.forgetter = forgetter
@@ -170,6 +173,7 @@ async def open_memory(
         conversations=conversations,
         forgetter=Forgetter(paths, key, writer, readers, memories, backups),
         sources=sources,
+        parcels=Parcels(writer, readers, traces),
         devices=DeviceStore(writer, readers, clock=clock),
         knowledge=Knowledge(memories, clock=clock),
         suggestions=Suggestions(memories, clock=clock),

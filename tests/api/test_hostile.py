@@ -8,9 +8,11 @@ import re
 import pytest
 from running import RunningDaemon
 
+from assistant.api import parcels
 from assistant.api.app import routes
 from assistant.api.guard import OPEN
 from assistant.api.services import Services
+from assistant.api.web import OPEN as WEB
 from assistant.config import LIMITS
 from assistant.errors import tree
 
@@ -28,6 +30,7 @@ IDS = {
     "model_id": "no-such",
     "source_id": "s_none",
     "suggestion_id": "g_none",
+    "parcel_id": "p_none",
 }
 
 
@@ -86,6 +89,9 @@ def test_no_token(daemon, method, path):
 
 def test_two_routes_are_open():
     assert {("GET", "/health"), ("POST", "/api/v1/pair/claim")} == OPEN
+    # The page's files are the only others.
+    assert [path for _, path in WEB if path.startswith(("/api", "/v1", "/health"))] == []
+    assert {method for method, _ in WEB} == {"GET"}
 
 
 WRONG_TOKENS = [
@@ -222,8 +228,8 @@ def test_wrong_values(daemon, method, path, name):
 
 @pytest.mark.parametrize(("method", "path"), BODIES)
 def test_body_over_the_limit(daemon, method, path):
-    importing = path == "/api/v1/memories/import"
-    size = (LIMITS.import_bytes if importing else LIMITS.body_bytes) + 1
+    large = {"/api/v1/memories/import": LIMITS.import_bytes, parcels.PATH: parcels.BODY_BYTES}
+    size = large.get(path, LIMITS.body_bytes) + 1
     # Only the declared length: the answer comes before the bytes are needed.
     connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=30)
     connection.putrequest(method, fill(path))
@@ -306,7 +312,7 @@ def test_last_event_id(daemon, value):
 
 
 @pytest.mark.parametrize(("method", "path", "code"), [
-    ("GET", "/", "route_not_found"), ("GET", "/docs", "route_not_found"),
+    ("GET", "/index", "route_not_found"), ("GET", "/docs", "route_not_found"),
     ("GET", "/api/v1", "route_not_found"),
     ("GET", "/api/v1/memories/", "route_not_found"), ("GET", "//health", "route_not_found"),
     ("PUT", "/api/v1/memories", "method_not_allowed"), ("OPTIONS", "/api/v1/memories", "method_not_allowed"),
