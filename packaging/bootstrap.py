@@ -37,8 +37,10 @@ ROOT = Path(__file__).resolve().parent.parent
 TEST_MODELS = ("tiny", "starter")
 QUESTION = "In one sentence: who are you and where do you run?"
 
-# Debian packages the tests need: (program that shows it is there, package). None so far.
-SYSTEM_PACKAGES: tuple[tuple[str, str], ...] = ()
+# Debian packages the tests need: (programs of which any shows that it is there, package).
+SYSTEM_PACKAGES: tuple[tuple[str, str], ...] = (
+    ("chromium chromium-browser google-chrome google-chrome-stable chrome", "chromium"),
+)
 
 # Runs inside .venv: the names of our own requirements and all that they require.
 CLOSURE = """
@@ -212,7 +214,9 @@ class Commands:
 
     def _system_packages(self) -> None:
         missing = [
-            package for program, package in SYSTEM_PACKAGES if not self.machine.which(program)
+            package
+            for programs, package in SYSTEM_PACKAGES
+            if not any(map(self.machine.which, programs.split()))
         ]
         if not missing:
             return

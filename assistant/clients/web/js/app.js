@@ -1,5 +1,6 @@
 // The page: which view is shown, and what stands around it.
 
+import "./arrival.js";
 import { html, render, useEffect, useRef } from "../vendor/preact.js";
 import { Chat } from "./chat.js";
 import { chats, leave, list, more } from "./chats.js";
@@ -8,7 +9,7 @@ import { Devices } from "./devices.js";
 import { connection, start, stop } from "./feed.js";
 import { Memory } from "./memory.js";
 import { Options } from "./options.js";
-import { Connect } from "./pair.js";
+import { Connect, redeem } from "./pair.js";
 import { parcels } from "./parcels.js";
 import { Dialog, Empty, Icon, Problem, dialog, news } from "./parts.js";
 import { route } from "./route.js";
@@ -49,7 +50,8 @@ function Home() {
   const first = useRef(true);
   useEffect(() => {
     // Who cannot see the view change is brought to its beginning.
-    if (!first.current) main.current.focus({ preventScroll: true });
+    const within = main.current.contains(document.activeElement);
+    if (!first.current && !within) main.current.focus({ preventScroll: true });
     first.current = false;
     if (name !== "chat") desk.opened("");
     document.title = "Nestor";
@@ -134,5 +136,5 @@ async function keepShell() {
 }
 
 render(html`<${App} />`, document.getElementById("app"));
-load();
+load().then(redeem);
 keepShell();

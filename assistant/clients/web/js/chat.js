@@ -30,7 +30,7 @@ export function Chat({ id }) {
       ${id && html`<${Actions} id=${id} title=${title} />`}
     </header>
     <${Turns} now=${now} />
-    ${now?.gone ? html`<p class="note" role="status">${t("chat.gone")}</p>` : html`<${Composer} key=${now?.id ?? ""} now=${now} />`}
+    ${now?.gone ? html`<p class="note" role="status">${t("chat.gone")}</p>` : html`<${Composer} now=${now} />`}
   </section>`;
 }
 
@@ -121,6 +121,10 @@ function Composer({ now }) {
   };
   const warm = () => call("POST", "/api/v1/warm", { conversation: id || null, draft: field.current?.value ?? "" }).catch(() => {});
   useEffect(() => {
+    // A new conversation that has just got its id keeps what is typed in it meanwhile.
+    if (!chat.get()?.turns?.length) field.current.value = "";
+    fit();
+    setProblem(null);
     warm();
     return desk.attach(id, (text) => {
       if (!field.current || field.current.value === text) return;

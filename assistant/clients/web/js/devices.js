@@ -41,7 +41,7 @@ export function Devices() {
       ${found?.me && html`<p class="note">${t("devices.me", { name: nameOf(found.me), scopes: found.me.scopes.map((one) => t(`scope.${one}`)).join(", ") })}</p>`}
       ${found?.items?.length === 0 && html`<p class="note">${t("devices.none")}</p>`}
       <ul class="cards">${found?.items?.map((one) => html`<${Device} key=${one.id} one=${one} />`)}</ul>
-      ${found?.me?.scopes.includes("admin") && html`<${Pair} />`}
+      ${found?.me?.scopes.includes("admin") && html`<${Pair} done=${read} />`}
     </section>
   </section>`;
 }

@@ -1,47 +1,67 @@
-// How a device gets its token: here with a code or the owner's token, there with a code that is shown.
+// How a device is let in: its own side (a token, a code, a QR code) and the owner's.
 
-import { html, useRef, useState } from "../vendor/preact.js";
-import { ApiError } from "./api.js";
-import { Icon, Problem } from "./parts.js";
-import { keep } from "./session.js";
-import { use } from "./store.js";
+import { html, useEffect, useRef, useState } from "../vendor/preact.js";
+import { encode } from "../vendor/uqr.js";
+import { ApiError, call } from "./api.js";
+import { arrival } from "./arrival.js";
+import { claim, isCode, ownName } from "./claim.js";
 import { connection } from "./feed.js";
+import { Icon, Problem } from "./parts.js";
+import { keep, token } from "./session.js";
+import { use } from "./store.js";
 import { t } from "./words.js";
+
+const POLL_MS = 1_000;
+const SCOPES = ["chat", "memory.read", "memory.write", "tools", "approve", "admin"];
+const PHONE = ["chat", "memory.read", "memory.write"];
 
 /** The first screen of a device that is not known yet. */
 export function Connect() {
   const field = useRef(null);
+  const name = useRef(null);
   const [problem, setProblem] = useState(null);
   const [busy, setBusy] = useState(false);
+  const [check, setCheck] = useState("");
   const state = use(connection);
+  const scanned = arrival?.what === "pair" ? arrival : null;
   const go = async (event) => {
     event.preventDefault();
     setBusy(true);
     setProblem(null);
     try {
-      await connect(field.current.value.trim());
+      const text = scanned ? "" : field.current.value.trim();
+      if (!scanned && !isCode(text)) return await connect(text);
+      const proof = { proof: scanned?.secret ?? text, fingerprint: scanned?.fingerprint ?? "", name: name.current?.value.trim() || ownName() };
+      await keep(await claim(proof, setCheck));
     } catch (found) {
       setProblem(found);
       setBusy(false);
+      setCheck("");
     }
   };
   return html`<main class="connect" id="main">
     <img src="/icon.svg" alt="" width="72" height="72" />
-    <h1>${t("connect.title")}</h1>
-    <p>${t("connect.text")}</p>
+    <h1>${t(scanned ? "pair.title" : "connect.title")}</h1>
+    <p>${t(scanned ? "pair.new" : "connect.text")}</p>
     <form onSubmit=${go}>
-      <label for="code">${t("connect.label")}</label>
-      <input id="code" ref=${field} required autocomplete="off" autocapitalize="off" spellcheck="false" maxlength="200" type="password" />
-      <p class="note">${t("connect.hint")} <code>nestor token</code></p>
+      ${scanned
+        ? html`<label for="name">${t("devices.name")}</label><input id="name" ref=${name} required maxlength="200" value=${ownName()} />`
+        : html`<label for="code">${t("connect.label")}</label>
+            <input id="code" ref=${field} required autocomplete="off" autocapitalize="off" spellcheck="false" maxlength="200" type="password" />
+            <p class="note">${t("connect.hint")} <code>nestor pair</code>, <code>nestor token</code></p>`}
       <${Problem} problem=${problem} />
       ${state === "offline" && html`<p class="problem" role="status">${t("offline.title")}</p>`}
-      <button class="main" disabled=${busy}>${t("connect.verb")}</button>
+      ${check ? html`<${Check} check=${check}>${t("pair.wait")}<//>` : html`<button class="main" disabled=${busy}>${t("connect.verb")}</button>`}
     </form>
     <ul class="promises">
       <li><${Icon} name="memory" /> ${t("connect.promise.memory")}</li>
       <li><${Icon} name="devices" /> ${t("connect.promise.devices")}</li>
     </ul>
   </main>`;
+}
+
+function Check({ check, children }) {
+  return html`<div class="card" role="status"><p>${children}</p><p class="check-characters">${check.slice(0, 4)} ${check.slice(4)}</p></div>`;
 }
 
 /** Try a token before it is kept. */
@@ -58,7 +78,77 @@ async function connect(text) {
   throw new ApiError(response.status, told.error ?? { code: "internal", message: "", hint: "" });
 }
 
-/** How to bring another device in. */
-export function Pair() {
-  return html`<p class="note">${t("pair.text")} <code>nestor pair</code></p>`;
+/** `nestor open` brought a ticket that ends in a minute: take a token of this browser's own for it. */
+export async function redeem() {
+  if (arrival?.what !== "open") return;
+  const had = token.get();
+  token.set(arrival.secret);
+  try {
+    const ticket = await call("GET", "/api/v1/devices/me");
+    if (had) token.set(had);
+    else await keep((await call("POST", "/api/v1/devices", { name: t("pair.browser", { name: ownName() }), kind: "computer", scopes: SCOPES })).token);
+    await call("DELETE", `/api/v1/devices/${ticket.id}`);
+  } catch {
+    token.set(had); // too late, or used before: the first screen says what to do
+  }
+}
+
+// --- the owner's side --------------------------------------------------------------------------
+
+/** Bring another device in. */
+export function Pair({ done }) {
+  const [wanted, setWanted] = useState(PHONE);
+  const [opened, setOpened] = useState(null);
+  const [state, setState] = useState(null);
+  const [problem, setProblem] = useState(null);
+  useEffect(() => {
+    if (!opened) return undefined;
+    const timer = setInterval(
+      () =>
+        call("GET", "/api/v1/pair").then((found) => {
+          setState(found);
+          if (found.state === "closed" || found.state === "accepted") end();
+        }, setProblem),
+      POLL_MS,
+    );
+    return () => clearInterval(timer);
+  }, [opened]);
+  const end = () => {
+    setOpened(null);
+    done();
+  };
+  const start = () => {
+    setProblem(null);
+    setState(null);
+    call("POST", "/api/v1/pair", { scopes: wanted }).then(setOpened, setProblem);
+  };
+  const accept = () => call("POST", "/api/v1/pair/accept", { check: state.check }).then(end, setProblem);
+  const cancel = () => call("DELETE", "/api/v1/pair").then(end, setProblem);
+  const toggle = (scope) => setWanted(wanted.includes(scope) ? wanted.filter((one) => one !== scope) : [...wanted, scope]);
+  return html`<section class="card" aria-labelledby="pair-title">
+    <h2 id="pair-title">${t("pair.other")}</h2>
+    <${Problem} problem=${problem} />
+    ${!opened &&
+    html`<p class="note">${t("pair.text")}</p>
+      <fieldset><legend>${t("pair.scopes")}</legend>
+        ${SCOPES.map((one) => html`<label class="check"><input type="checkbox" checked=${wanted.includes(one)} disabled=${one === "chat"} onChange=${() => toggle(one)} /> ${t(`scope.${one}`)}</label>`)}
+      </fieldset>
+      <button type="button" class="main" onClick=${start}>${t("pair.verb")}</button>`}
+    ${opened && state?.state !== "claimed" && html`<${Code} opened=${opened} left=${state?.expires_in_s ?? opened.expires_in_s} />`}
+    ${opened && state?.state === "claimed" && html`<${Check} check=${state.check}>${t("pair.same", { name: state.name })}<//>`}
+    ${opened &&
+    html`<div class="row end">
+      <button type="button" onClick=${cancel}>${t("cancel")}</button>
+      ${state?.state === "claimed" && html`<button type="button" class="main" onClick=${accept}>${t("pair.accept")}</button>`}
+    </div>`}
+  </section>`;
+}
+
+function Code({ opened, left }) {
+  const { data, size } = encode(opened.url, { border: 2 });
+  const dots = data.flatMap((row, y) => row.map((dark, x) => (dark ? `M${x} ${y}h1v1h-1z` : ""))).join("");
+  return html`<p>${t("pair.scan")}</p>
+    <svg class="qr" viewBox="0 0 ${size} ${size}" role="img" aria-label=${t("pair.qr")}><path d=${dots} /></svg>
+    <p>${t("pair.type")} <strong>${opened.url.split("/#")[0]}</strong> ${t("pair.code")} <strong class="check-characters">${opened.code}</strong></p>
+    <p class="note">${t("pair.left", { n: left })}</p>`;
 }
