@@ -13,6 +13,7 @@ from assistant.clients import console, forgetting, safekeeping
 from assistant.clients import sources as sources_commands
 from assistant.clients.commands import EXIT_FAILED, Group, daemon, example, json_option
 from assistant.clients.devices import devices
+from assistant.clients.page import open_page
 from assistant.clients.pairing import pair
 from assistant.config import Paths, Settings, load_paths, load_settings, owner_token
 from assistant.errors import (
@@ -536,6 +537,7 @@ def token(as_json: bool) -> None:
 
 main.add_command(devices)
 main.add_command(pair)
+main.add_command(open_page)
 
 
 def _unlock(paths: Paths, settings: Settings) -> None:

@@ -76,13 +76,25 @@ def _pour(one, other):
 
 
 @contextlib.contextmanager
-def chromium(*arguments):
-    """A headless browser."""
+def beside(browser: Browser, *arguments):
+    """Another browser, with arguments of its own; Playwright itself runs once."""
+    other = browser.browser_type.launch(
+        executable_path=executable(), args=[*arguments, *_for_root()]
+    )
+    yield other
+    other.close()
+
+
+def _for_root():
     # Root has no sandbox of its own to give; what is visited here is our own page.
-    root = hasattr(os, "geteuid") and os.geteuid() == 0
-    arguments = [*arguments, *(["--no-sandbox"] if root else [])]
+    return ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+
+
+@contextlib.contextmanager
+def chromium():
+    """A headless browser."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable(), args=arguments)
+        browser = playwright.chromium.launch(executable_path=executable(), args=_for_root())
         yield browser
         browser.close()
 

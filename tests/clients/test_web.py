@@ -5,10 +5,17 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import PHONE, Cable, Visitor, chromium, until
+from browsing import PHONE, Cable, Visitor, beside, until
 from playwright.sync_api import expect
 from running import RunningDaemon
 
+from assistant.config import LIMITS
+from assistant.listen.interfaces import candidates
+
+on_a_network = pytest.mark.skipif(
+    not any(one.kind == "home" for one in candidates()), reason="no network interface but loopback"
+)
+POLL_MS = (LIMITS.pair_poll_s + 10) * 1000
 WORDS = 40
 """Of a slow answer."""
 SLOW = " ".join(f"word{n}" for n in range(WORDS))
@@ -105,6 +112,55 @@ def test_disconnect_forgets_the_token(world):
     expect(visitor.page.get_by_label("Code or token")).to_be_visible()
 
 
+def test_nestor_open_lets_the_browser_in_and_leaves_no_ticket(world):
+    address = world.daemon.cli("open", "--print").stdout.strip()
+    ticket = address.partition("&s=")[2]
+    visitor = world.visitor(connected=False)
+    visitor.page.goto(address)
+    expect(visitor.page.get_by_text("No chats yet")).to_be_visible()
+    assert ticket not in visitor.page.url
+    devices = world.daemon.api.get("/api/v1/devices").json()["items"]
+    assert [one["name"] for one in devices] == ["Browser (Linux)"]
+    late = world.visitor(connected=False)
+    late.page.goto(address)
+    expect(late.page.get_by_label("Code or token")).to_be_visible()
+
+
+@on_a_network
+def test_a_phone_is_paired_when_both_screens_show_the_same(world):
+    window = {"scopes": ["chat", "memory.read"]}
+    opened = world.daemon.api.post("/api/v1/pair", json=window).json()
+    pc = world.visitor().go("#/devices")
+    phone = world.visitor(connected=False, **PHONE)
+    phone.page.goto(f"{world.daemon.url}/#{opened['url'].partition('#')[2]}")
+    phone.page.get_by_label("Name").fill("My phone")
+    phone.page.get_by_role("button", name="Connect").tap()
+    # The daemon answers a claim when the owner does, or after a while.
+    shown = phone.page.locator(".check-characters").inner_text(timeout=POLL_MS)
+    expect(pc.page.locator(".check-characters")).to_have_text(shown)
+    pc.page.get_by_role("button", name="Yes, let it in").click()
+    expect(phone.page.get_by_text("No chats yet")).to_be_visible()
+    assert opened["secret"] not in phone.page.url
+    phone.go("#/devices")
+    expect(phone.page.get_by_text("This is My phone.")).to_be_visible()
+    card = pc.page.locator(".card", has_text="My phone").filter(has_text="phone")
+    card.get_by_role("button", name="Shut out").click()
+    pc.page.get_by_role("dialog").get_by_role("button", name="Shut out").click()
+    expect(phone.page.get_by_label("Code or token")).to_be_visible()
+
+
+@on_a_network
+def test_a_certificate_that_is_another_is_refused_by_the_phone(world):
+    window = {"scopes": ["chat"]}
+    opened = world.daemon.api.post("/api/v1/pair", json=window).json()
+    fragment = opened["url"].partition("#")[2].replace(opened["network"]["fingerprint"], "0" * 64)
+    phone = world.visitor(connected=False, **PHONE)
+    phone.page.goto(f"{world.daemon.url}/#{fragment}")
+    phone.page.get_by_role("button", name="Connect").tap()
+    refusal = phone.page.get_by_role("alert")
+    expect(refusal).to_contain_text("do not fit the certificate", timeout=POLL_MS)
+
+
 # --- chat ------------------------------------------------------------------------------------
 
 
@@ -148,7 +204,7 @@ def test_an_answer_can_be_stopped(slow):
 
 
 def test_a_cut_in_mid_stream_and_a_reload_lose_and_repeat_nothing(slow):
-    with Cable(slow.daemon.port) as cable, chromium(*cable.arguments) as apart:
+    with Cable(slow.daemon.port) as cable, beside(slow.browser, *cable.arguments) as apart:
         visitor = Visitor(apart, f"http://localhost:{slow.daemon.port}").connect(slow.daemon.token)
         visitor.ask(SLOW)
         mid_stream(visitor)

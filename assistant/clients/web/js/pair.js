@@ -86,7 +86,7 @@ export async function redeem() {
   try {
     const ticket = await call("GET", "/api/v1/devices/me");
     if (had) token.set(had);
-    else await keep((await call("POST", "/api/v1/devices", { name: t("pair.browser", { name: ownName() }), kind: "computer", scopes: SCOPES })).token);
+    else await keep((await call("POST", "/api/v1/devices", { name: t("pair.browser", { name: ownName() }), kind: "program", scopes: SCOPES })).token);
     await call("DELETE", `/api/v1/devices/${ticket.id}`);
   } catch {
     token.set(had); // too late, or used before: the first screen says what to do
@@ -101,20 +101,21 @@ export function Pair({ done }) {
   const [opened, setOpened] = useState(null);
   const [state, setState] = useState(null);
   const [problem, setProblem] = useState(null);
+  // A window that `nestor pair` opened is seen here too.
+  const at = state?.state ?? "closed";
+  const look = () =>
+    call("GET", "/api/v1/pair").then((found) => {
+      setState(found);
+      if (opened && (found.state === "closed" || found.state === "accepted")) end();
+    }, setProblem);
+  useEffect(() => void look(), []);
   useEffect(() => {
-    if (!opened) return undefined;
-    const timer = setInterval(
-      () =>
-        call("GET", "/api/v1/pair").then((found) => {
-          setState(found);
-          if (found.state === "closed" || found.state === "accepted") end();
-        }, setProblem),
-      POLL_MS,
-    );
+    const timer = setInterval(look, POLL_MS);
     return () => clearInterval(timer);
   }, [opened]);
   const end = () => {
     setOpened(null);
+    setState(null);
     done();
   };
   const start = () => {
@@ -128,18 +129,18 @@ export function Pair({ done }) {
   return html`<section class="card" aria-labelledby="pair-title">
     <h2 id="pair-title">${t("pair.other")}</h2>
     <${Problem} problem=${problem} />
-    ${!opened &&
+    ${!opened && at !== "claimed" &&
     html`<p class="note">${t("pair.text")}</p>
       <fieldset><legend>${t("pair.scopes")}</legend>
         ${SCOPES.map((one) => html`<label class="check"><input type="checkbox" checked=${wanted.includes(one)} disabled=${one === "chat"} onChange=${() => toggle(one)} /> ${t(`scope.${one}`)}</label>`)}
       </fieldset>
       <button type="button" class="main" onClick=${start}>${t("pair.verb")}</button>`}
-    ${opened && state?.state !== "claimed" && html`<${Code} opened=${opened} left=${state?.expires_in_s ?? opened.expires_in_s} />`}
-    ${opened && state?.state === "claimed" && html`<${Check} check=${state.check}>${t("pair.same", { name: state.name })}<//>`}
-    ${opened &&
+    ${opened && at !== "claimed" && html`<${Code} opened=${opened} left=${state?.expires_in_s ?? opened.expires_in_s} />`}
+    ${at === "claimed" && html`<${Check} check=${state.check}>${t("pair.same", { name: state.name })}<//>`}
+    ${(opened || at === "claimed") &&
     html`<div class="row end">
       <button type="button" onClick=${cancel}>${t("cancel")}</button>
-      ${state?.state === "claimed" && html`<button type="button" class="main" onClick=${accept}>${t("pair.accept")}</button>`}
+      ${at === "claimed" && html`<button type="button" class="main" onClick=${accept}>${t("pair.accept")}</button>`}
     </div>`}
   </section>`;
 }
