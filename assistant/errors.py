@@ -399,6 +399,8 @@ class SuggestionNotFound(NotFound):
     code = "suggestion_not_found"
     default = "There is no suggestion with that id."
     advice = "GET /api/v1/suggestions lists those that wait for an answer."
+
+
 class ParcelNotFound(NotFound):
     """It was taken, or is for another device, or never was."""
 

@@ -2,7 +2,8 @@
 
 Two layers. An audit hook stops Python code on every system. On Linux a seccomp filter also stops
 native code: `socket(2)` for AF_UNIX, AF_INET and AF_INET6 fails with EPERM, for good, in every thread
-started later. AF_UNIX, since the owner's socket asks for no token (Linux Documentation/userspace-api/seccomp_filter.rst).
+started later (Linux Documentation/userspace-api/seccomp_filter.rst). AF_UNIX too, since the owner's
+socket asks for no token.
 """
 
 from __future__ import annotations
