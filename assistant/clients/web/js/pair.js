@@ -23,7 +23,7 @@ export function Connect() {
   const [busy, setBusy] = useState(false);
   const [check, setCheck] = useState("");
   const state = use(connection);
-  const scanned = arrival?.what === "pair" ? arrival : null;
+  const scanned = arrival?.what === "pair" && !arrival.spent ? arrival : null;
   const go = async (event) => {
     event.preventDefault();
     setBusy(true);
@@ -32,8 +32,12 @@ export function Connect() {
       const text = scanned ? "" : field.current.value.trim();
       if (!scanned && !isCode(text)) return await connect(text);
       const proof = { proof: scanned?.secret ?? text, fingerprint: scanned?.fingerprint ?? "", name: name.current?.value.trim() || ownName() };
-      await keep(await claim(proof, setCheck));
+      const granted = await claim(proof, setCheck);
+      if (scanned) scanned.spent = true;
+      await keep(granted);
     } catch (found) {
+      // A window that refused is closed, or another device's: type a new code then.
+      if (scanned && found.status) scanned.spent = true;
       setProblem(found);
       setBusy(false);
       setCheck("");
