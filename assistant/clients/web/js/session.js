@@ -27,7 +27,14 @@ async function withStore(mode, work) {
   opening.onupgradeneeded = () => opening.result.createObjectStore(STORE);
   const database = await request(opening);
   try {
-    return await work(database.transaction(STORE, mode).objectStore(STORE));
+    const transaction = database.transaction(STORE, mode);
+    const done = new Promise((resolve, reject) => {
+      transaction.oncomplete = resolve;
+      transaction.onabort = () => reject(transaction.error);
+    });
+    const result = await work(transaction.objectStore(STORE));
+    await done;
+    return result;
   } finally {
     database.close();
   }
@@ -63,10 +70,11 @@ export async function keep(text) {
 
 /** Forget the token here. */
 export async function drop() {
-  token.set(null);
   try {
     await withStore("readwrite", (store) => request(store.delete("token")));
   } catch {
     // There was none.
   }
+  // Only now: a page that says it is disconnected is so after a reload too.
+  token.set(null);
 }
