@@ -65,7 +65,13 @@ async def test_what_is_forgotten_leaves_no_copy(paths, memory, settled):
         assert searched(service, paths).searched_for == 0
         told = await forgotten(service, ids=(new.id,))
         assert set(told.ids) == {row.id, new.id}
-        assert told.counts == {"memories": 2, "recalls": 1, "vectors": 2, "turns_redacted": 1}
+        assert told.counts == {
+            "memories": 2,
+            "recalls": 1,
+            "vectors": 2,
+            "turns_redacted": 1,
+            "episodes": 2,
+        }
         assert told.proof.places == []
         assert told.proof.copies == 0
         assert told.proof.searched_for > 5

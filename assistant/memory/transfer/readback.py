@@ -203,7 +203,10 @@ def _looked_at(
         table, stored = by_name[row.table], form.values(row.row)
         if row.table == GROUP:
             gone = _left_out(db, table, stored, forgotten)
-        own = row.table == "memories" and _left_out(db, table, stored, forgotten)
+        if row.table == "memories":
+            own = _left_out(db, table, stored, forgotten)
+        else:
+            own = _of_a_forgotten_memory(db, table, stored, forgotten)
         yield row, table, stored, own or (gone and row.table in grouped | {GROUP})
 
 
@@ -213,6 +216,19 @@ def _left_out(db: Database, table: Table, stored: Mapping[str, Any], forgotten: 
     if table.name == GROUP:
         return forgotten.conversation(stored["id"])
     return forgotten.memory(stored["id"], stored["text"], by_text=False)
+
+
+def _of_a_forgotten_memory(
+    db: Database, table: Table, stored: Mapping[str, Any], forgotten: Forgotten
+) -> bool:
+    """Whether a row says more of a memory that was left out: a claim, a name, an episode."""
+    if not forgotten.any:
+        return False
+    asked = [stored[ref.column] for ref in table.references if ref.table == "memories"]
+    return any(
+        one is not None and not tables.exists(db, one) and forgotten.memory(one, "", by_text=False)
+        for one in asked
+    )
 
 
 def _hangs_on_nothing(
