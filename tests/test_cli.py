@@ -176,7 +176,7 @@ def test_why_a_daemon_did_not_start_is_told(home, tmp_path):
 def test_two_first_commands_at_once_share_one_daemon(tmp_path):
     home = RunningDaemon(tmp_path / "home", env={"NESTOR_MODEL": "fake"})
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
-        results = list(pool.map(lambda _: home.cli("remember", "--json", "tea"), range(3)))
+        results = list(pool.map(lambda n: home.cli("remember", "--json", f"tea {n}"), range(3)))
     assert [result.returncode for result in results] == [0, 0, 0], results
     status = json.loads(run(home, "status", "--json").stdout)
     assert status["memory"]["count"] == 3
