@@ -10,11 +10,13 @@ import click
 
 from assistant import __version__
 from assistant.clients import console, forgetting, safekeeping
-from assistant.clients import sources as sources_commands
 from assistant.clients.commands import EXIT_FAILED, Group, daemon, example, json_option
 from assistant.clients.devices import devices
+from assistant.clients.learning import learning, suggestions
+from assistant.clients.models import models
 from assistant.clients.page import open_page
 from assistant.clients.pairing import pair
+from assistant.clients.sources import sources
 from assistant.config import Paths, Settings, load_paths, load_settings, owner_token
 from assistant.errors import (
     AlreadyRunning,
@@ -94,7 +96,7 @@ def status(as_json: bool) -> None:
     where = f"{model['gpu_layers']}/{model['layers']} layers on the GPU" if model["layers"] else ""
     drafting = f"{model['draft']} {model['draft_problem']}".strip()
     rows = [
-        ("daemon", f"{data['version']}, pid {data['pid']}, {_mb(data['rss_bytes'])}"),
+        ("daemon", f"{data['version']}, pid {data['pid']}, {console.megabytes(data['rss_bytes'])}"),
         ("model", " ".join(x for x in (model["id"], model["state"], where, model["problem"]) if x)),
         *([("draft model", drafting)] if drafting else []),
         ("queue", f"{data['queue']['length']} of {data['queue']['limit']}"),
@@ -105,7 +107,10 @@ def status(as_json: bool) -> None:
         ("backup", safekeeping.summary(data["backup"])),
     ]
     rows += [
-        (f"{c['name']} child", f"{c['state']}, {_mb(c['rss_bytes'])}, {c['crashes']} crashes")
+        (
+            f"{c['name']} child",
+            f"{c['state']}, {console.megabytes(c['rss_bytes'])}, {c['crashes']} crashes",
+        )
         for c in data["children"]
     ]
     return console.table(("", ""), rows)
@@ -390,142 +395,6 @@ def import_(
     return console.as_json(done) if as_json else transfer.told(done)
 
 
-main.add_command(sources_commands.sources)
-
-
-@main.group(cls=Group)
-def suggestions() -> None:
-    """See, accept and reject what may be worth remembering."""
-
-
-@example("nestor suggestions list")
-@suggestions.command("list")
-@json_option
-def suggestions_list(as_json: bool) -> None:
-    """Show what you said that may be worth keeping; nothing of it is stored yet."""
-    with daemon() as client:
-        rows = client.get("/api/v1/suggestions", limit=100)["items"]
-    if as_json:
-        return console.as_json(rows)
-    for row in rows:
-        private = "" if row["sensitivity"] == "normal" else f"  [{row['sensitivity']}]"
-        console.line(f"{row['id']}  {row['created_at'][:10]}  {row['text']}{private}")
-    if not rows:
-        console.line("There is nothing to decide.")
-    return None
-
-
-@example("nestor suggestions accept g_01m84scp85qj82x0athkn7fjra")
-@suggestions.command("accept")
-@click.argument("ids", nargs=-1, required=True)
-@json_option
-def suggestions_accept(ids: tuple[str, ...], as_json: bool) -> None:
-    """Remember these, word for word; what they contradict becomes history."""
-    with daemon() as client:
-        effects = [client.post(f"/api/v1/suggestions/{one}/accept") for one in ids]
-    if as_json:
-        return console.as_json(effects)
-    for effect in effects:
-        for word, name in (("Remembered", "stored"), ("Known", "known"), ("History", "closed")):
-            for row in effect[name]:
-                console.line(f"{word}: {row['text']} ({row['id']})")
-    return None
-
-
-@example("nestor suggestions reject g_01m84scp85qj82x0athkn7fjra")
-@suggestions.command("reject")
-@click.argument("ids", nargs=-1, required=True)
-@json_option
-def suggestions_reject(ids: tuple[str, ...], as_json: bool) -> None:
-    """Drop these; they are not offered again."""
-    with daemon() as client:
-        gone = [client.post(f"/api/v1/suggestions/{one}/reject")["rejected"] for one in ids]
-    return console.as_json({"rejected": gone}) if as_json else console.line("Dropped.")
-
-
-@example("nestor learning ask")
-@main.command()
-@click.argument("mode", type=click.Choice(["ask", "auto", "off"]), required=False)
-@json_option
-def learning(mode: str | None, as_json: bool) -> None:
-    """Show or choose what becomes of what you say: ask, auto or off."""
-    path = "/api/v1/learning"
-    with daemon() as client:
-        chosen = client.put(path, {"mode": mode}) if mode else client.get(path)
-    return console.as_json(chosen) if as_json else console.line(chosen["mode"])
-
-
-@main.group(cls=Group)
-def models() -> None:
-    """List, fetch, check, choose and remove models."""
-
-
-@example("nestor models list")
-@models.command("list")
-@json_option
-def models_list(as_json: bool) -> None:
-    """Show the catalogue."""
-    with daemon() as client:
-        rows = client.get("/api/v1/models")["items"]
-    if as_json:
-        return console.as_json(rows)
-    return console.table(
-        ("id", "model", "size", "memory", "state"),
-        [
-            (
-                row["id"],
-                row["title"],
-                _mb(row["bytes"]),
-                _mb(row["ram_bytes"]),
-                _model_state(row),
-            )
-            for row in rows
-        ],
-    )
-
-
-@example("nestor models pull starter")
-@models.command("pull")
-@click.argument("model")
-@json_option
-def models_pull(model: str, as_json: bool) -> None:
-    """Fetch a model; an interrupted fetch goes on where it stopped."""
-    _steps(model, "pull", as_json)
-
-
-@example("nestor models verify starter")
-@models.command("verify")
-@click.argument("model")
-@json_option
-def models_verify(model: str, as_json: bool) -> None:
-    """Read a model's whole file and compare its hash."""
-    _steps(model, "verify", as_json)
-
-
-@example("nestor models use small")
-@models.command("use")
-@click.argument("model")
-@json_option
-def models_use(model: str, as_json: bool) -> None:
-    """Answer with another model from now on."""
-    if Path(model).is_file():
-        model = str(Path(model).absolute())
-    with daemon() as client:
-        info = client.post("/api/v1/models/use", {"model": model})
-    return console.as_json(info) if as_json else console.line(f"{info['id']} is in use.")
-
-
-@example("nestor models rm small")
-@models.command("rm")
-@click.argument("model")
-@json_option
-def models_rm(model: str, as_json: bool) -> None:
-    """Delete a model's file."""
-    with daemon() as client:
-        data = client.delete(f"/api/v1/models/{model}")
-    return console.as_json(data) if as_json else console.line(f"Freed {_mb(data['freed_bytes'])}.")
-
-
 @example("nestor token")
 @main.command()
 @json_option
@@ -535,9 +404,8 @@ def token(as_json: bool) -> None:
     return console.as_json({"token": value}) if as_json else console.line(value)
 
 
-main.add_command(devices)
-main.add_command(pair)
-main.add_command(open_page)
+for command in (devices, learning, models, open_page, pair, sources, suggestions):
+    main.add_command(command)
 
 
 def _unlock(paths: Paths, settings: Settings) -> None:
@@ -549,20 +417,6 @@ def _unlock(paths: Paths, settings: Settings) -> None:
     if offline.key_missing(paths, settings):
         safekeeping.key_is_missing()
         offline.enter_key(paths, settings, safekeeping.typed_key())
-
-
-def _steps(model: str, verb: str, as_json: bool) -> None:
-    with daemon() as client:
-        steps = client.stream(f"/api/v1/models/{model}/{verb}")
-        last = console.follow(steps, model)
-    if as_json:
-        return console.as_json(last)
-    return console.line(f"{model} is here and verified.")
-
-
-def _model_state(row: dict[str, Any]) -> str:
-    state = "in use" if row["in_use"] and row["state"] == "present" else row["state"]
-    return f"{state}, suggested for this machine" if row["proposed"] else state
 
 
 def _sources(data: dict[str, int]) -> str:
@@ -593,7 +447,3 @@ def _answer(conversation: str, events: list[Any]) -> dict[str, Any]:
 def _choose(client: Any, query: str) -> list[str]:
     found = client.post("/api/v1/memories/search", {"query": query, "k": 5})["items"]
     return [row["id"] for row in found if click.confirm(f"Forget: {row['text']}", err=True)]
-
-
-def _mb(size: int) -> str:
-    return f"{size / 1e6:,.0f} MB"

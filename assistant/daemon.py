@@ -83,7 +83,6 @@ class Daemon:
         self._routes = routes(self._services)
         hosts = tuple(f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]"))
         self._loopback = self._listener(Door("loopback", hosts, connections=LIMITS.connections))
-
         self._owners = self._listener(
             Door("socket", ("localhost",), connections=LIMITS.socket_connections)
         )

@@ -32,10 +32,7 @@
       NotFound                   the thing named is not there
         RouteNotFound  MethodNotAllowed  MemoryNotFound  ConversationNotFound
         TurnNotFound  ModelNotFound  BackupNotFound  SourceNotFound
-        TurnNotFound  ModelNotFound  BackupNotFound
-        TurnNotFound  ModelNotFound  DeviceNotFound
-        TurnNotFound  ModelNotFound  BackupNotFound  SuggestionNotFound
-        TurnNotFound  ModelNotFound  ParcelNotFound
+        DeviceNotFound  SuggestionNotFound  ParcelNotFound
       Conflict                   not in this state
         TurnRunning                this conversation is still answering
         ModelMissing               the model is known, but not on this machine

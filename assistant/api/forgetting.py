@@ -88,6 +88,8 @@ async def forget(use: Use, asks: Caller, body: ForgetIn) -> Response:
         told = await use.forgetter.forget(which, prove=body.prove)
         use.turns.forget(told.ids, told.turns)
         use.feed.tell("memories", {})
+        if which.everything:
+            use.desk.clear()
         answer = {"forgotten": told.ids, "proof": msgspec.to_builtins(told.proof)}
     answer |= {"turns": told.turns, "counts": told.counts}
     return await deleted(use, answer, not body.dry_run and bool(told.counts))

@@ -156,3 +156,8 @@ def follow_files(events: Iterable[Event], title: str) -> None:
             failed = f", {job['errors']} could not be read" if job["errors"] else ""
             more = f"{read}{failed}" if job["bytes_total"] else ""
             bar.update(task, completed=job["done"], total=job["total"] or None, more=more)
+
+
+def megabytes(size: int) -> str:
+    """A number of bytes, for people."""
+    return f"{size / 1e6:,.0f} MB"

@@ -97,28 +97,26 @@ class Client:
 
     def stream(self, path: str, body: Any = None) -> Iterator[Event]:
         """POST, and yield the events of the answer. A `failed` event is raised as what it says."""
-        timeout = httpx.Timeout(STREAM_S, connect=CONNECT_S)
-        try:
-            with self._http.stream("POST", path, json=body, timeout=timeout) as response:
-                if response.is_error:
-                    response.read()
-                    raise _error(response)
-                for event in _events(response.iter_lines()):
-                    if event.event == "failed":
-                        raise _revive(event.data.get("error", {}))
-                    yield event
-        except httpx.TransportError as exc:
-            raise Unreachable("The connection to the daemon was lost.") from exc
+        with self._streamed(path, body) as response:
+            for event in _events(response.iter_lines()):
+                if event.event == "failed":
+                    raise _revive(event.data.get("error", {}))
+                yield event
 
     def download(self, path: str, body: Any = None) -> Iterator[bytes]:
         """POST, and yield the answer's bytes as they come."""
+        with self._streamed(path, body) as response:
+            yield from response.iter_bytes()
+
+    @contextlib.contextmanager
+    def _streamed(self, path: str, body: Any) -> Iterator[httpx.Response]:
         timeout = httpx.Timeout(STREAM_S, connect=CONNECT_S)
         try:
             with self._http.stream("POST", path, json=body, timeout=timeout) as response:
                 if response.is_error:
                     response.read()
                     raise _error(response)
-                yield from response.iter_bytes()
+                yield response
         except httpx.TransportError as exc:
             raise Unreachable("The connection to the daemon was lost.") from exc
 

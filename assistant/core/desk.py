@@ -80,6 +80,11 @@ class Desk:
         if not run.log.finished and run.conversation.id in self._typed:
             self.type(run.conversation.id, "", "")
 
+    def clear(self) -> None:
+        """Everything is forgotten: what is typed too."""
+        self._typed.clear()
+        self.open(None, "")
+
     def gone(self, conversation_id: str) -> None:
         """A conversation was deleted."""
         self._typed.pop(conversation_id, None)

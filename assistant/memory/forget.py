@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import secrets
@@ -11,10 +12,11 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from assistant.config import Paths
-from assistant.errors import Conflict, InvalidInput
+from assistant.errors import Conflict, InvalidInput, SourceNotFound
 from assistant.memory import erase, proof
 from assistant.memory.backups import Backups
 from assistant.memory.erase import Erased
+from assistant.memory.ingest.service import Sources
 from assistant.memory.keys import Key
 from assistant.memory.needles import needles_for
 from assistant.memory.readers import Readers
@@ -39,6 +41,7 @@ class Forgetter:
         readers: Readers,
         memories: Memories,
         backups: Backups,
+        sources: Sources,
     ) -> None:
         self._paths = paths
         self._key = key
@@ -46,6 +49,7 @@ class Forgetter:
         self._readers = readers
         self._memories = memories
         self._backups = backups
+        self._sources = sources
         self._secret = secrets.token_bytes(32)
         self.sealed: Callable[[Collection[str]], Awaitable[Sequence[str]]] = _none
         """Files that only others can open, and that hold what has one of these ids."""
@@ -76,7 +80,13 @@ class Forgetter:
         work = await self._work(which)
         if which.everything:
             work = self._confirmed(work, which.confirm)
-        erased = await self._memories.erase(work)
+        whole = bool(which.source or which.everything)
+        # A folder that is still followed would bring back what goes here.
+        async with self._sources.held() if whole else contextlib.nullcontext():
+            erased = await self._memories.erase(work)
+        if which.source:
+            with contextlib.suppress(SourceNotFound):
+                await self._sources.remove(which.source)
         found = await self._prove(erased) if prove else None
         return Forgotten(erased.ids, erased.turns, erased.counts, found)
 

@@ -129,6 +129,13 @@ def m004_facts(db: Database) -> None:
 
 
 @steps()
+def m006_sources(db: Database) -> None:
+    """Folders and files that may be read, where their passages stand, and work that goes on."""
+    for statement in _M006:
+        db.execute(statement)
+
+
+@steps()
 def m008_devices(db: Database) -> None:
     """Devices, their tokens, and who started a conversation."""
     for statement in _M008:
@@ -139,13 +146,6 @@ def m008_devices(db: Database) -> None:
 def m009_trust(db: Database) -> None:
     """Whose words a turn was made from, and what no writer may pass (see `trust`)."""
     for statement in _M009:
-        db.execute(statement)
-
-
-@steps()
-def m006_sources(db: Database) -> None:
-    """Folders and files that may be read, where their passages stand, and work that goes on."""
-    for statement in _M006:
         db.execute(statement)
 
 
@@ -296,29 +296,6 @@ _M003 = (
     ) WITHOUT ROWID""",
 )
 
-_M008 = (
-    """CREATE TABLE devices (
-        id TEXT PRIMARY KEY,
-        name TEXT NOT NULL,
-        kind TEXT NOT NULL,           -- phone, computer, program
-        scopes TEXT NOT NULL,         -- JSON, as is the next
-        classes TEXT,                 -- scopes of memory it may see; NULL: all
-        created_at TEXT NOT NULL,
-        last_used_at TEXT,
-        expires_at TEXT,
-        revoked_at TEXT
-    ) WITHOUT ROWID""",
-    """CREATE TABLE tokens (
-        id TEXT PRIMARY KEY,          -- part of the token, to find it by
-        device_id TEXT NOT NULL REFERENCES devices(id) ON DELETE CASCADE,
-        digest BLOB NOT NULL,         -- SHA-256 of the whole token
-        created_at TEXT NOT NULL
-    ) WITHOUT ROWID""",
-    "CREATE INDEX tokens_device ON tokens(device_id)",
-    "ALTER TABLE conversations ADD COLUMN device TEXT NOT NULL DEFAULT ''",
-    "ALTER TABLE conversations ADD COLUMN classes TEXT",  # JSON; NULL: all
-)
-
 _M004 = (
     "ALTER TABLE memories ADD COLUMN strength INTEGER NOT NULL DEFAULT 1",  # distinct episodes
     # What a memory says of whom. It holds as long as the memory does.
@@ -369,28 +346,6 @@ _M004 = (
     "ALTER TABLE conversations ADD COLUMN pinned TEXT NOT NULL DEFAULT ''",  # JSON: [[id, line], …]
 )
 
-_M009 = (
-    # The lowest label of all that stood in its prompt.
-    "ALTER TABLE turns ADD COLUMN trust TEXT NOT NULL DEFAULT 'user'",
-    """CREATE TRIGGER memories_untrusted_insert BEFORE INSERT ON memories
-        WHEN new.kind IN ('fact', 'preference', 'event', 'task') AND new.trust <> 'user'
-    BEGIN
-        SELECT RAISE(ABORT, 'untrusted');
-    END""",
-    """CREATE TRIGGER memories_untrusted_update BEFORE UPDATE OF kind, trust ON memories
-        WHEN (new.kind IN ('fact', 'preference', 'event', 'task') AND new.trust <> 'user')
-            OR (new.trust = 'user' AND old.trust <> 'user')  -- a yes makes a new row
-    BEGIN
-        SELECT RAISE(ABORT, 'untrusted');
-    END""",
-    """CREATE TRIGGER memories_untrusted_replace BEFORE UPDATE OF superseded_by ON memories
-        WHEN old.trust = 'user' AND EXISTS
-            (SELECT 1 FROM memories WHERE id = new.superseded_by AND trust <> 'user')
-    BEGIN
-        SELECT RAISE(ABORT, 'untrusted');
-    END""",
-)
-
 _M006 = (
     # A file of a folder is a row below the folder's.
     "ALTER TABLE sources ADD COLUMN parent_id TEXT REFERENCES sources(id) ON DELETE CASCADE",
@@ -423,6 +378,51 @@ _M006 = (
         finished_at TEXT
     ) WITHOUT ROWID""",
     "CREATE INDEX jobs_source ON jobs(source_id)",
+)
+
+_M008 = (
+    """CREATE TABLE devices (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        kind TEXT NOT NULL,           -- phone, computer, program
+        scopes TEXT NOT NULL,         -- JSON, as is the next
+        classes TEXT,                 -- scopes of memory it may see; NULL: all
+        created_at TEXT NOT NULL,
+        last_used_at TEXT,
+        expires_at TEXT,
+        revoked_at TEXT
+    ) WITHOUT ROWID""",
+    """CREATE TABLE tokens (
+        id TEXT PRIMARY KEY,          -- part of the token, to find it by
+        device_id TEXT NOT NULL REFERENCES devices(id) ON DELETE CASCADE,
+        digest BLOB NOT NULL,         -- SHA-256 of the whole token
+        created_at TEXT NOT NULL
+    ) WITHOUT ROWID""",
+    "CREATE INDEX tokens_device ON tokens(device_id)",
+    "ALTER TABLE conversations ADD COLUMN device TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE conversations ADD COLUMN classes TEXT",  # JSON; NULL: all
+)
+
+_M009 = (
+    # The lowest label of all that stood in its prompt.
+    "ALTER TABLE turns ADD COLUMN trust TEXT NOT NULL DEFAULT 'user'",
+    """CREATE TRIGGER memories_untrusted_insert BEFORE INSERT ON memories
+        WHEN new.kind IN ('fact', 'preference', 'event', 'task') AND new.trust <> 'user'
+    BEGIN
+        SELECT RAISE(ABORT, 'untrusted');
+    END""",
+    """CREATE TRIGGER memories_untrusted_update BEFORE UPDATE OF kind, trust ON memories
+        WHEN (new.kind IN ('fact', 'preference', 'event', 'task') AND new.trust <> 'user')
+            OR (new.trust = 'user' AND old.trust <> 'user')  -- a yes makes a new row
+    BEGIN
+        SELECT RAISE(ABORT, 'untrusted');
+    END""",
+    """CREATE TRIGGER memories_untrusted_replace BEFORE UPDATE OF superseded_by ON memories
+        WHEN old.trust = 'user' AND EXISTS
+            (SELECT 1 FROM memories WHERE id = new.superseded_by AND trust <> 'user')
+    BEGIN
+        SELECT RAISE(ABORT, 'untrusted');
+    END""",
 )
 
 _M012 = (

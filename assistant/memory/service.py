@@ -171,7 +171,7 @@ async def open_memory(
     return MemoryService(
         memories=memories,
         conversations=conversations,
-        forgetter=Forgetter(paths, key, writer, readers, memories, backups),
+        forgetter=Forgetter(paths, key, writer, readers, memories, backups, sources),
         sources=sources,
         parcels=Parcels(writer, readers, traces),
         devices=DeviceStore(writer, readers, clock=clock),

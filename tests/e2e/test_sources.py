@@ -69,3 +69,25 @@ def test_one_file_can_be_attached(daemon, tmp_path):
     files = daemon.api.get(f"/api/v1/sources/{made['id']}/files").json()["items"]
     assert [(file["path"], file["chunks"]) for file in files] == [("letter.txt", 1)]
     assert daemon.api.delete(f"/api/v1/sources/{made['id']}").json() == {"removed": made["id"]}
+
+
+@pytest.mark.parametrize("how", ["source", "everything"])
+def test_what_is_forgotten_does_not_come_back_when_its_folder_changes(daemon, tmp_path, how):
+    folder = tmp_path / "Papers"
+    folder.mkdir()
+    (folder / "barn.md").write_text("The gate code of the barn is otter-77.\n")
+    assert daemon.cli("sources", "add", str(folder)).returncode == 0
+    (source,) = daemon.api.get("/api/v1/sources").json()["items"]
+    assert daemon.api.get("/api/v1/status").json()["memory"]["count"] == 1
+    daemon.api.put("/api/v1/drafts/new", json={"text": "otter-77?"}).raise_for_status()
+    which = {"source": source["id"]} if how == "source" else {"everything": True}
+    told = daemon.api.post("/api/v1/forget", json=which | {"dry_run": True}).json()
+    which |= {"confirm": told["confirm"]} if how == "everything" else {}
+    gone = daemon.api.post("/api/v1/forget", json=which).json()
+    assert (len(gone["forgotten"]), gone["proof"]["places"]) == (1, [])
+    assert daemon.api.get("/api/v1/sources").json()["items"] == []
+    (folder / "barn.md").write_text("The gate code of the barn is otter-78.\n")
+    time.sleep(3.0)  # a change is noticed within one
+    assert daemon.api.get("/api/v1/status").json()["memory"]["count"] == 0
+    typed = daemon.api.get("/api/v1/drafts/new").json()["text"]
+    assert typed == ("" if how == "everything" else "otter-77?")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -189,6 +190,19 @@ class Sources:
             return await self.get(source_id)
         except SourceNotFound:
             return None
+
+    @contextlib.asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Nothing is read from any source in here; those that are still allowed are followed again."""
+        async with self._changing:
+            for source_id in list(self._followers):
+                await self._unfollow(source_id)
+            try:
+                yield
+            finally:
+                for source in await self.list():
+                    if source.state not in ("paused", "removing"):
+                        self._follow(source)
 
     def children(self) -> Sequence[ChildStatus]:
         """The process that reads files."""
