@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -19,8 +20,9 @@ from assistant.memory.ingest.jobs import Jobs
 from assistant.memory.ingest.plan import Plan
 from assistant.memory.ingest.reader import Reader
 from assistant.memory.ingest.shelf import Shelf
+from assistant.memory.ingest.spots import Unsure
 from assistant.memory.ingest.walk import Seen, Walk
-from assistant.memory.ingest.watch import Watch
+from assistant.memory.ingest.watch import Changes, Watch
 from assistant.types import Source, SourceState
 
 log = logging.getLogger(__name__)
@@ -67,6 +69,8 @@ class Follower:
         self._state: SourceState | None = None
         self._problem = ""
         self._skipped: dict[str, int] | None = None
+        self._rest_s = 0.0
+        self._next_walk = 0.0
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -92,33 +96,36 @@ class Follower:
         await self._watch.stop()
 
     async def _run(self) -> None:
+        changes = Changes(everywhere=True)
         while not self._ended:
-            begun = time.monotonic()
-            wait = await self._look_safely()
-            if wait:
+            if wait := await self._look_safely(changes):
                 await asyncio.sleep(wait)
+                changes = Changes(everywhere=True)
                 continue
-            await asyncio.sleep(min(RETRY_S, REST_SHARE * self._look_s))
-            await self._watch.changed()
-            log.debug("looked for %.3f s", time.monotonic() - begun)
+            await asyncio.sleep(self._rest_s)
+            changes = await self._watch.changed()
+            if changes.everywhere and (early := self._next_walk - time.monotonic()) > 0:
+                await asyncio.sleep(early)
+                self._watch.forget()
 
-    _look_s = 0.0
-    """How long the last look took."""
+    async def _look_safely(self, changes: Changes) -> float:
+        """One look; how long to wait before the next where something is in the way, else 0.
 
-    async def _look_safely(self) -> float:
-        """One look; how long to wait before the next where something is in the way, else 0."""
+        After such a wait everything has to be looked at.
+        """
         try:
             # First the watch, then the look: a change in between is seen by one of them.
             if not await self._watch.alive():
+                changes = Changes(everywhere=True)
                 await self._watch.start()
             async with self._turn:
-                await self._look()
+                await self._look(changes)
         except PermissionError:
             return await self._away(CLOSED)
         except OSError:
             return await self._away(AWAY)
         except (Stopped, ChildStopped):
-            return 0.0
+            return 0.0 if self._ended else RETRY_S
         except AssistantError as exc:
             log.warning("a source could not be indexed: %s", exc.code)
             return RETRY_S
@@ -128,24 +135,42 @@ class Follower:
             return RETRY_S
         return 0.0
 
-    async def _look(self) -> None:
+    async def _look(self, changes: Changes) -> None:
         begun = time.monotonic()
+        if not changes.everywhere:
+            with contextlib.suppress(Unsure):
+                seen, todo = await self._indexer.look_at(changes.paths)
+                self._rest_s = _rest(begun)
+                return await self._glance(seen, todo)
         seen, todo = await self._indexer.look()
-        self._look_s = time.monotonic() - begun
+        # What changes meanwhile is seen at once where it is told, but walks are rare.
+        self._rest_s = 0.0 if changes.everywhere else _rest(begun)
+        self._next_walk = time.monotonic() + _rest(begun)
         interrupted = self._state is None and self._source.job is not None
         interrupted = interrupted and self._source.job.state != "done"  # type: ignore[union-attr]
         work = todo.read or todo.gone or todo.away or seen.skipped != self._skipped or interrupted
         if work:
             self._skipped = seen.skipped
             if todo.read or todo.gone or interrupted or self._state is None:
-                await self._set("indexing")
-                job = await self._jobs.begin("index", self._source.id)
-                await self._indexer.run(seen, todo, job)
-                await self._jobs.finish(job.id)
+                await self._index(seen, todo)
             else:
                 await self._shelf.write(partial(self._note, seen, todo))
         problem = f"{len(todo.away)} of its files cannot be reached now." if todo.away else ""
         await self._set("unavailable" if todo.away and not seen.files else "ready", problem)
+        return None
+
+    async def _glance(self, seen: Seen, todo: Plan) -> None:
+        """Do what was found where something changed; what is known of the rest stays."""
+        if todo.read or todo.gone:
+            state, problem = self._state or "ready", self._problem
+            await self._index(seen, todo)
+            await self._set(state, problem)
+
+    async def _index(self, seen: Seen, todo: Plan) -> None:
+        await self._set("indexing")
+        job = await self._jobs.begin("index", self._source.id)
+        await self._indexer.run(seen, todo, job)
+        await self._jobs.finish(job.id)
 
     def _note(self, seen: Seen, todo: Plan, db: Database) -> None:
         rows.set_skipped(db, self._source.id, seen.skipped)
@@ -169,3 +194,8 @@ class Follower:
                     problem=problem,
                 )
             )
+
+
+def _rest(begun: float) -> float:
+    """How long to rest after a look that began then."""
+    return min(RETRY_S, REST_SHARE * (time.monotonic() - begun))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ import msgspec
 from sqlite_utils import Database
 
 from assistant.errors import AssistantError
-from assistant.memory.ingest import files, jobs, rows
+from assistant.memory.ingest import files, jobs, rows, spots
 from assistant.memory.ingest.documents import READER, Document
 from assistant.memory.ingest.faults import CUT, DAMAGED, GONE, Unreadable
 from assistant.memory.ingest.files import Loaded, Mailbox
@@ -72,6 +72,25 @@ class Indexer:
         self._known = await self._shelf.read(lambda db: rows.known(db, self._source.id))
         return seen, await asyncio.to_thread(plan, seen, self._known, READER)
 
+    async def look_at(self, paths: Collection[str]) -> tuple[Seen, Plan]:
+        """As `look`, only where these files and folders are or were.
+
+        Raises OSError where the source cannot be reached, and Unsure where only `look` can tell.
+        """
+        places = spots.covering(paths)
+        if self._single or "" in places:
+            raise spots.Unsure
+        self._known, others = await self._shelf.read(
+            lambda db: rows.known_at(db, self._source.id, places)
+        )
+        seen = await asyncio.to_thread(spots.look, self._walk, places, others)
+        if self._stopped():
+            raise Stopped
+        todo = plan(seen, self._known, READER)
+        if todo.away:
+            raise spots.Unsure
+        return seen, todo
+
     async def run(self, seen: Seen, todo: Plan, job: Job) -> int:
         """Do it; how many files and passages went or came. Raises Stopped, StoreError, ChildStopped."""
         self._progress = _Progress(
@@ -99,7 +118,8 @@ class Indexer:
         return len(todo.read) + len(todo.gone)
 
     def _begin(self, seen: Seen, todo: Plan, db: Database) -> None:
-        rows.set_skipped(db, self._source.id, seen.skipped)
+        if seen.places is None:
+            rows.set_skipped(db, self._source.id, seen.skipped)
         rows.set_away(db, [one.id for one in todo.away], GONE)
         self._progress.write(db, self._clock())
 

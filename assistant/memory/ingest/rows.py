@@ -133,6 +133,24 @@ def known(db: Database, source_id: str) -> dict[str, Known]:
     return {one.path: one for one in found}
 
 
+def known_at(db: Database, source_id: str, places: Sequence[str]) -> tuple[dict[str, Known], int]:
+    """Every file at these places and below, by path, and how many are elsewhere.
+
+    No place may lie below another.
+    """
+    # '0' is the character after '/'.
+    sql = (
+        f"SELECT {_KNOWN} FROM sources WHERE parent_id = ?1 AND path = ?2 "  # noqa: S608
+        f"UNION ALL SELECT {_KNOWN} FROM sources WHERE parent_id = ?1 AND path > ?3 AND path < ?4"
+    )
+    found: dict[str, Known] = {}
+    for place in places:
+        here = db.execute(sql, [source_id, place, f"{place}/", f"{place}0"])
+        found |= {one.path: one for one in (Known(*row) for row in here)}
+    total = db.execute("SELECT count(*) FROM sources WHERE parent_id = ?", [source_id])
+    return found, int(total.fetchone()[0]) - len(found)
+
+
 def chunks(db: Database, file_id: str) -> list[Chunk]:
     """The live passages of a file, in order."""
     sql = "SELECT seq, content_hash FROM memories WHERE source_id = ? AND valid_to IS NULL ORDER BY seq"

@@ -10,6 +10,7 @@ import stat
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -33,6 +34,18 @@ class Found(msgspec.Struct, frozen=True):
     inode: int
 
 
+class Entry(Protocol):
+    """What is looked at of one name in a folder: an `os.DirEntry`, or what stands in for it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    def is_symlink(self) -> bool: ...
+    def is_dir(self, *, follow_symlinks: bool = ...) -> bool: ...
+    def stat(self, *, follow_symlinks: bool = ...) -> os.stat_result: ...
+
+
 class Seen(msgspec.Struct, frozen=True):
     """What a walk saw."""
 
@@ -43,6 +56,8 @@ class Seen(msgspec.Struct, frozen=True):
     """Folders that could not be looked into: what is known of them stays."""
     empty: dict[str, int] = {}
     """Empty folders with their devices: perhaps a drive's place while it is away."""
+    places: tuple[str, ...] | None = None
+    """Where it looked, nothing below another; None: everywhere."""
 
 
 class Walk:
@@ -57,30 +72,30 @@ class Walk:
         forbidden: Sequence[Path] = (),
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._root = root
-        self._own = rules.Patterns(ignore)
-        self._hidden = hidden
-        self._forbidden = {str(path) for path in forbidden}
-        self._stopped = stopped
+        self.root = root
+        self.own = rules.Patterns(ignore)
+        self.hidden = hidden
+        self.forbidden = {str(path) for path in forbidden}
+        self.stopped = stopped
 
     def folder(self) -> Seen:
         """Everything below the root. Raises OSError if the root itself cannot be read."""
-        pass_ = _Pass(self)
-        pass_.run()
+        pass_ = Pass(self)
+        pass_.run([Level("", 0, ())])
         return pass_.seen()
 
     def file(self) -> Seen:
         """The root, which is a file. Raises OSError."""
-        found = os.stat(self._root, follow_symlinks=False)  # noqa: PTH116 - of the link itself
-        known = names.format_of(self._root.name) or "text"
+        found = os.stat(self.root, follow_symlinks=False)  # noqa: PTH116 - of the link itself
+        known = names.format_of(self.root.name) or "text"
         if not stat.S_ISREG(found.st_mode):
             return Seen({}, {rules.SPECIAL: 1})
         if found.st_size > _most(known):
             return Seen({}, {rules.TOO_LARGE: 1})
-        return Seen({self._root.name: _found(self._root.name, known, found)}, {})
+        return Seen({self.root.name: _found(self.root.name, known, found)}, {})
 
 
-class _Level(msgspec.Struct, frozen=True):
+class Level(msgspec.Struct, frozen=True):
     """A folder that is looked through, and the patterns that hold in it, each with its folder."""
 
     path: str
@@ -89,25 +104,43 @@ class _Level(msgspec.Struct, frozen=True):
     maildir: bool = False
 
 
-class _Pass:
-    def __init__(self, walk: Walk) -> None:
-        self._walk = walk
+class Pass:
+    """One look through folders."""
+
+    def __init__(self, walk: Walk, others: int = 0) -> None:
+        """`others`: files that count for the limit although it does not look at them."""
+        self.walk = walk
+        self._others = others
         self._files: dict[str, Found] = {}
         self._skipped: Counter[str] = Counter()
         self._closed: list[str] = []
         self._empty: dict[str, int] = {}
 
-    def seen(self) -> Seen:
-        return Seen(self._files, dict(self._skipped), tuple(self._closed), self._empty)
+    def seen(self, places: tuple[str, ...] | None = None) -> Seen:
+        return Seen(self._files, dict(self._skipped), tuple(self._closed), self._empty, places)
 
-    def run(self) -> None:
-        todo = [_Level("", 0, ())]
-        while todo and not self._walk._stopped():
+    def run(self, todo: list[Level]) -> None:
+        """Look through these folders and all below. Raises OSError if the root cannot be read."""
+        while todo and not self.walk.stopped():
             level = todo.pop()
             todo += self._look_into(level)
 
-    def _look_into(self, level: _Level) -> Iterator[_Level]:
-        path = self._walk._root / level.path
+    def note_closed(self, path: str) -> None:
+        """This could not be looked at."""
+        self._closed.append(path)
+
+    def note_empty(self, path: str) -> None:
+        """Nothing is at a place of this folder; if nothing is in it at all, that is remembered."""
+        try:
+            with os.scandir(self.walk.root / path) as found:
+                empty = next(found, None) is None
+            if empty:
+                self._empty[path] = _signed(os.stat(self.walk.root / path).st_dev)  # noqa: PTH116
+        except OSError:
+            self._closed.append(path)
+
+    def _look_into(self, level: Level) -> Iterator[Level]:
+        path = self.walk.root / level.path
         try:
             with os.scandir(path) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
@@ -120,16 +153,17 @@ class _Pass:
         if not entries:
             self._empty[level.path] = device
         there = {entry.name for entry in entries}
-        level = self._with_ignore_files(level, there)
+        level = self.with_ignore_files(level, there)
         mail = {"cur", "new", "tmp"} <= there
         for entry in entries:
             try:
-                yield from self._entry(entry, level, mail)
+                yield from self.entry(entry, level, mail)
             except OSError:  # gone meanwhile, or of a disk that fails
-                self._closed.append(_join(level.path, entry.name))
+                self._closed.append(join(level.path, entry.name))
 
-    def _entry(self, entry: os.DirEntry[str], level: _Level, mail: bool) -> Iterator[_Level]:
-        if not _storable(entry.name):
+    def entry(self, entry: Entry, level: Level, mail: bool) -> Iterator[Level]:
+        """One name in a folder, which is a Maildir or not; its own level where it is looked through."""
+        if not storable(entry.name):
             self._skipped[rules.NAME] += 1
         elif entry.is_symlink() or _is_junction(entry):
             self._skipped[rules.LINK] += 1
@@ -138,10 +172,10 @@ class _Pass:
         else:
             self._file(entry, level)
 
-    def _folder(self, entry: os.DirEntry[str], level: _Level, mail: bool) -> Iterator[_Level]:
-        path = _join(level.path, entry.name)
-        ours = entry.path in self._walk._forbidden
-        reason = rules.OURS if ours else rules.folder_reason(entry.name, hidden=self._walk._hidden)
+    def _folder(self, entry: Entry, level: Level, mail: bool) -> Iterator[Level]:
+        path = join(level.path, entry.name)
+        ours = entry.path in self.walk.forbidden
+        reason = rules.OURS if ours else rules.folder_reason(entry.name, hidden=self.walk.hidden)
         # Maildir++ keeps its folders of mail in hidden folders.
         if reason == rules.HIDDEN and mail:
             reason = ""
@@ -155,10 +189,10 @@ class _Pass:
             self._skipped[reason] += 1
         else:
             letters = mail and entry.name in ("cur", "new")
-            yield _Level(path, level.depth + 1, level.patterns, letters)
+            yield Level(path, level.depth + 1, level.patterns, letters)
 
-    def _file(self, entry: os.DirEntry[str], level: _Level) -> None:
-        path = _join(level.path, entry.name)
+    def _file(self, entry: Entry, level: Level) -> None:
+        path = join(level.path, entry.name)
         found = entry.stat(follow_symlinks=False)
         if not stat.S_ISREG(found.st_mode):
             self._skipped[rules.SPECIAL] += 1
@@ -168,19 +202,19 @@ class _Pass:
             reason = rules.TOO_LARGE if found.st_size > _most(known) else ""
         else:
             reason = rules.file_reason(
-                entry.name, found.st_size, _most(known), hidden=self._walk._hidden
+                entry.name, found.st_size, _most(known), hidden=self.walk.hidden
             )
         if not reason and self._ignored(path, level, folder=False):
             reason = rules.IGNORED
-        if not reason and len(self._files) >= LIMITS.source_files:
+        if not reason and self._others + len(self._files) >= LIMITS.source_files:
             reason = rules.MANY
         if reason:
             self._skipped[reason] += 1
         else:
             self._files[path] = _found(path, known, found)
 
-    def _ignored(self, path: str, level: _Level, *, folder: bool) -> bool:
-        said = self._walk._own.says(path, folder=folder)
+    def _ignored(self, path: str, level: Level, *, folder: bool) -> bool:
+        said = self.walk.own.says(path, folder=folder)
         if said is not None:
             return said
         for base, patterns in reversed(level.patterns):
@@ -190,11 +224,12 @@ class _Pass:
                 return said
         return False
 
-    def _with_ignore_files(self, level: _Level, there: set[str]) -> _Level:
+    def with_ignore_files(self, level: Level, there: set[str]) -> Level:
+        """With the patterns of the ignore files in this folder, of those that are `there`."""
         lines: list[str] = []
         for name in rules.IGNORE_FILES:
             if name in there:
-                lines += _lines(self._walk._root, _join(level.path, name))
+                lines += _lines(self.walk.root, join(level.path, name))
         if not lines:
             return level
         try:
@@ -227,11 +262,13 @@ def _most(known: str) -> int:
     return LIMITS.source_mailbox_bytes if known == "mbox" else LIMITS.source_file_bytes
 
 
-def _join(folder: str, name: str) -> str:
+def join(folder: str, name: str) -> str:
+    """The path of a name in a folder; the root is empty."""
     return f"{folder}/{name}" if folder else name
 
 
-def _storable(name: str) -> bool:
+def storable(name: str) -> bool:
+    """Whether a name is text; on Unix it may be any bytes."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -239,6 +276,6 @@ def _storable(name: str) -> bool:
     return True
 
 
-def _is_junction(entry: os.DirEntry[str]) -> bool:
+def _is_junction(entry: Entry) -> bool:
     """Windows' links of folders; Python knows them from 3.12 on."""
     return bool(getattr(entry, "is_junction", bool)())

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path, PurePath
 from typing import Any
 
+import msgspec
 import psutil
 
 from assistant.memory.ingest import rules
+from assistant.memory.ingest.walk import storable
 
 log = logging.getLogger(__name__)
 
 QUIET_S = 0.4
-"""Changes come in bursts: after the last of one."""
+"""Changes of a file come in bursts: after the last of one."""
 PATIENCE_S = 5.0
 """Where they do not end."""
 POLL_S = 60.0
@@ -34,6 +38,19 @@ _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb", "smb3", "smbfs", "afpfs", "w
 """What others change on such drives no event tells."""
 
 
+MOST_PATHS = 2_000
+"""More than so many at once: everything is looked at."""
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """What may have changed."""
+
+    everywhere: bool = False
+    """Nobody can tell where."""
+    paths: frozenset[str] = frozenset()
+    """Files and folders below the root, with `/`; the root is empty."""
+
+
 class Watch:
     """Watches one folder, or the folder a single file is in, from `start` to `stop`."""
 
@@ -44,6 +61,10 @@ class Watch:
         self._observer: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._told = asyncio.Event()
+        self._paths: dict[str, tuple[float, float]] = {}
+        """Each with when it was told first and last."""
+        self._everywhere = False
+        self._due = 0.0
         self._seen: tuple[int, int] | None = None
         self.mode: str = ""
         """`events` or `polling`; empty while it does not watch."""
@@ -52,9 +73,10 @@ class Watch:
         """Begin. Where the system cannot tell, looking now and then has to do."""
         await self.stop()
         self._loop = asyncio.get_running_loop()
-        self._told.clear()
+        self.forget()
         self._seen = await asyncio.to_thread(_identity, self._root)
         self.mode = await asyncio.to_thread(self._observe)
+        self._due = time.monotonic() + SAFETY_S
 
     async def stop(self) -> None:
         """End. Harmless when done twice."""
@@ -63,13 +85,22 @@ class Watch:
             await asyncio.to_thread(_end, observer)
 
     def poke(self) -> None:
-        """Say that something changed. On the event loop."""
-        self._told.set()
+        """Say that something changed, anywhere. On the event loop."""
+        self._note(None)
 
-    async def changed(self) -> None:
-        """Return when something changed and a moment is quiet, or it is time to look anyway."""
-        rest = SAFETY_S if self.mode == "events" else POLL_S
-        until = time.monotonic() + rest
+    def forget(self) -> None:
+        """What was told until now is of no matter: everything is looked at next. On the event loop."""
+        self._everywhere = False
+        self._paths.clear()
+        self._told.clear()
+
+    async def changed(self) -> Changes:
+        """What changed, once that is quiet for a moment, or everything when it is time to look anyway.
+
+        It goes by what the system tells; a look through everything is due every `SAFETY_S`, for it
+        may lose events, and at each return where nobody tells (`polling`).
+        """
+        until = self._due if self.mode == "events" else time.monotonic() + POLL_S
         while not self._told.is_set():
             left = until - time.monotonic()
             try:
@@ -79,19 +110,45 @@ class Watch:
                     left <= PRESENCE_S
                     or await asyncio.to_thread(_identity, self._root) != self._seen
                 ):
-                    return
-        waited = 0.0
-        while self._told.is_set() and waited < PATIENCE_S:
-            self._told.clear()
-            await asyncio.sleep(QUIET_S)
-            waited += QUIET_S
-        self._told.clear()
+                    return self._all()
+        ripe = await self._ripe()
+        if self._everywhere or time.monotonic() >= self._due:
+            return self._all()
+        return Changes(paths=ripe)
+
+    async def _ripe(self) -> frozenset[str]:
+        """The paths that are quiet, or have not been for too long; the others wait on."""
+        while not self._everywhere:
+            moment = time.monotonic()
+            left = {
+                path: min(last + QUIET_S, first + PATIENCE_S) - moment
+                for path, (first, last) in self._paths.items()
+            }
+            ripe = frozenset(path for path, wait in left.items() if wait <= 0)
+            for path in ripe:
+                del self._paths[path]
+            if ripe or not left:
+                if not self._paths:
+                    self._told.clear()
+                return ripe
+            await asyncio.sleep(max(0.01, min(left.values())))
+        await asyncio.sleep(QUIET_S)
+        return frozenset()
+
+    def _all(self) -> Changes:
+        """Everything is looked at next, and then not again for a while."""
+        self.forget()
+        self._due = time.monotonic() + SAFETY_S
+        return Changes(everywhere=True)
 
     async def alive(self) -> bool:
         """Whether it watches what is at its path now: a folder that is moved takes its watch along."""
         if not self.mode or await asyncio.to_thread(_identity, self._root) != self._seen:
             return False
-        return self.mode != "events" or (self._observer is not None and self._observer.is_alive())
+        if self.mode != "events":
+            return True
+        threads = [self._observer, *self._observer.emitters] if self._observer else []
+        return bool(threads) and all(thread.is_alive() for thread in threads)
 
     def _observe(self) -> str:
         folder = self._root.parent if self._single else self._root
@@ -99,6 +156,8 @@ class Watch:
             return "polling"
         from watchdog.observers import Observer  # who allows nothing need not load it
 
+        # It warns, with paths, when a folder that was moved out comes back, and is right all the same.
+        warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
         observer: Any = Observer()
         try:
             observer.schedule(_Handler(self._tell), str(folder), recursive=not self._single)
@@ -114,17 +173,35 @@ class Watch:
 
     def _tell(self, path: str) -> None:
         """On a thread of the library's."""
-        if self._matters(path) and self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._told.set)
+        if self._loop is None or self._loop.is_closed():
+            return
+        below = self._below(path)
+        if below is not None:
+            with contextlib.suppress(RuntimeError):  # it closed just now
+                self._loop.call_soon_threadsafe(self._note, below)
 
-    def _matters(self, path: str) -> bool:
+    def _note(self, path: str | None) -> None:
+        """On the event loop; None: anywhere."""
+        if path is None or len(self._paths) >= MOST_PATHS:
+            self._everywhere = True
+            self._paths.clear()
+        if not self._everywhere and path is not None:
+            moment = time.monotonic()
+            first, _ = self._paths.get(path, (moment, moment))
+            self._paths[path] = (first, moment)
+        self._told.set()
+
+    def _below(self, path: str) -> str | None:
+        """The path below the root; None: it is of no matter."""
         if self._single:
-            return PurePath(path).name == self._root.name
+            return "" if PurePath(path).name == self._root.name else None
         try:
             parts = PurePath(path).relative_to(self._root).parts
         except ValueError:
-            return True
-        return not any(rules.folder_reason(part, hidden=self._hidden) for part in parts[:-1])
+            return ""
+        if any(rules.folder_reason(part, hidden=self._hidden) for part in parts[:-1]):
+            return None
+        return "/".join(parts) if storable(path) else None
 
 
 class _Handler:
