@@ -14,6 +14,7 @@ from assistant.memory import asking, claims, facts, predicates, rows, subjects, 
 from assistant.memory.attributes import attribute
 from assistant.memory.claims import Claim, Segment, Who
 from assistant.memory.language import stop_words
+from assistant.memory.pasted import own_words
 from assistant.memory.store import Memories
 from assistant.memory.words import words_in
 from assistant.types import Effect, Meant, Memory, NewMemory, now
@@ -46,9 +47,11 @@ class Knowledge:
     async def heard(self, text: str, *, before: str = "", episode: str = "") -> Effect:
         """Take the corrections among a message's plain statements: what changes something known.
 
-        `before` is what was said last: it tells who "she" is.
+        `before` is what was said last: it tells who "she" is. What is marked as quoted or pasted is
+        not the user's own and changes nothing.
         """
-        if not sayable(text):
+        text = own_words(text)
+        if not text or not sayable(text):
             return Effect()
         moment = self._clock()
 

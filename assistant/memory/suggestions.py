@@ -15,6 +15,7 @@ from assistant.memory.attributes import attribute
 from assistant.memory.candidates import LEARNABLE, Candidate, check, stated
 from assistant.memory.claims import Claim, Segment
 from assistant.memory.knowledge import meant_by, sayable
+from assistant.memory.pasted import own_words
 from assistant.memory.store import Memories
 from assistant.types import Effect, Learning, NewMemory, Suggestion, new_id, now
 
@@ -48,8 +49,10 @@ class Suggestions:
         """Check what the rules and a model find in a message of the user, and offer what is new.
 
         With `auto` it is stored at once, but nothing sensitive is. What is known already counts as
-        said once more. `before` is what was said last.
+        said once more. `before` is what was said last. Nothing is learnt from what is marked as quoted
+        or pasted.
         """
+        text = own_words(text)
         moment = self._clock()
         made: list[Suggestion] = []
         effects: list[Effect] = []
