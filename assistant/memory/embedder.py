@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 
 import numpy as np
 
-from assistant.errors import AssistantError, ChildCrashed, EmbedderError
+from assistant.errors import AssistantError, ChildCrashed, ChildStopped, EmbedderError
 from assistant.memory.centre import unit
 from assistant.memory.scan import Floats
 from assistant.types import ChildStatus
@@ -23,6 +24,8 @@ BATCH_CHARS = 1_600
 PIECE_CHARS = 1_500
 """Longer texts are embedded in pieces and averaged; models read 256 to 512 tokens."""
 CACHED_QUESTIONS = 256
+REST_S, REST_MOST_S = 5.0, 600.0
+"""After a start that failed, before the next is tried; doubled each time. Loading one may take seconds."""
 
 Adopt = Callable[[str, int], Awaitable[None]]
 
@@ -52,6 +55,9 @@ class Embedder:
         self._nobody_asks = asyncio.Event()
         self._nobody_asks.set()
         self._warming: asyncio.Task[None] | None = None
+        self._failure: EmbedderError | None = None
+        self._rest_s = 0.0
+        self._not_before = 0.0
 
     async def question(self, text: str) -> Floats:
         """The vector of a question; goes before memories that wait. Raises EmbedderError."""
@@ -94,11 +100,16 @@ class Embedder:
             self._warming = asyncio.get_running_loop().create_task(self._warm())
 
     async def ready(self) -> None:
-        """Start the child and load the model. Raises EmbedderError."""
+        """Start the child and load the model. Raises EmbedderError; at once, while it rests after one."""
+        self._rested()
         try:
             await self._child.ready()
         except AssistantError as exc:
             raise self._failed(exc) from exc
+
+    def try_again(self) -> None:
+        """Rest no longer: what was in the way may be gone."""
+        self._failure, self._rest_s = None, 0.0
 
     def status(self) -> ChildStatus:
         """The child as seen from here."""
@@ -119,8 +130,21 @@ class Embedder:
         except AssistantError as exc:
             log.warning("the embedder is not ready: %s", exc.code)
 
+    def _rested(self) -> None:
+        if self._failure is not None and time.monotonic() < self._not_before:
+            raise self._failure
+
     async def _prepare(self) -> None:
-        info = await self._child.call_unprepared("load")
+        try:
+            info = await self._child.call_unprepared("load")
+        except ChildStopped:
+            raise
+        except AssistantError as exc:
+            self._rest_s = min(REST_MOST_S, 2 * self._rest_s or REST_S)
+            self._not_before = time.monotonic() + self._rest_s
+            self._failure = self._failed(exc)
+            raise
+        self.try_again()
         if self.model and self.model != info["model"]:
             self._questions.clear()
         self.model, self.dim = str(info["model"]), int(info["dim"])
@@ -134,6 +158,7 @@ class Embedder:
         return self._rows(await self._child.call_unprepared("embed", payload), len(texts))
 
     async def _embed(self, texts: Sequence[str], purpose: str) -> Floats:
+        self._rested()
         payload = {"texts": list(texts), "purpose": purpose}
         try:
             answer = await self._child.call("embed", payload)

@@ -161,3 +161,31 @@ async def test_a_question_is_embedded_once():
     embedder.forget()
     assert len(embedder._questions) == 0
     await embedder.close()
+
+
+async def test_one_that_cannot_start_is_not_tried_again_and_again(memory, monkeypatch):
+    monkeypatch.setattr("assistant.memory.embedder.REST_S", 0.4)
+    async with memory("gguf:x") as service:
+        embedder = service._embedder
+        loads = []
+        unprepared = embedder._child.call_unprepared
+
+        async def counted(method, payload=None):
+            loads.append(method)
+            return await unprepared(method, payload)
+
+        embedder._child.call_unprepared = counted
+        with pytest.raises(EmbedderError) as first:
+            await service.embed(["x"])
+        tried = len(loads)
+        for number in range(20):
+            await service.memories.add(NewMemory(f"row {number}"))
+            assert await service.memories.recall(f"row {number}", k=1)
+            with pytest.raises(EmbedderError) as again:
+                await service.embed(["x"])
+        assert len(loads) == tried
+        assert (again.value.message, again.value.hint) == (first.value.message, first.value.hint)
+        await asyncio.sleep(1.0)
+        with pytest.raises(EmbedderError):
+            await service.embed(["x"])
+        assert len(loads) == tried + 1
