@@ -22,6 +22,10 @@ REPLACED = ".before-restore-"
 """In the name of a memory that a restore replaced; no copy of ours to delete."""
 
 
+_UNREAD = "claims unread"
+"""A setting: there are memories that nobody has read for what they state."""
+
+
 class _Steps(Migrations):
     migrations_table = "migrations"
 
@@ -41,7 +45,29 @@ def migrate(db: Database, path: Path | None = None) -> list[str]:
         if pending and path is not None:
             _back_up(db, path, pending[0])
         steps.apply(db)
+        _read_claims(db)
     return pending
+
+
+def _read_claims(db: Database) -> None:
+    """Read what memories of a time before `m004` state: by today's rules, and into today's schema.
+
+    Steps make tables alone. What is derived from their rows follows when all of them were taken, so
+    that no later schema breaks an earlier step; a kill in between leaves it to the next start.
+    """
+    sql = "SELECT 1 FROM settings WHERE name = ?"
+    if db.execute(sql, [_UNREAD]).fetchone() is None:
+        return
+    from assistant.memory import facts  # it knows the tables that the steps make
+
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        facts.backfill(db)
+        db.execute("DELETE FROM settings WHERE name = ?", [_UNREAD])
+        db.execute("COMMIT")
+    except BaseException:
+        db.rollback()
+        raise
 
 
 def schema(db: Database) -> int:
@@ -121,11 +147,9 @@ def m003_tombstones(db: Database) -> None:
 @steps()
 def m004_facts(db: Database) -> None:
     """Facts with a life: what a memory claims, who is called what, how often it was said."""
-    from assistant.memory import facts  # it knows the tables that are made here
-
     for statement in _M004:
         db.execute(statement)
-    facts.backfill(db)
+    db.execute("INSERT INTO settings (name, value) VALUES (?, ?)", [_UNREAD, b"1"])
 
 
 @steps()

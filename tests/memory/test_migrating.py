@@ -96,3 +96,30 @@ async def test_a_newer_file_keeps_every_byte(paths, memory):
     with pytest.raises(StoreError, match="newer Nestor"):
         await asyncio.to_thread(copies.verify, paths.database, keys.find_key(paths, "file"))
     assert {p.name: p.read_bytes() for p in paths.data.iterdir() if p.is_file()} == before
+
+
+async def test_claims_are_read_by_the_newest_schema_and_a_kill_before_that_loses_none(
+    paths, memory, monkeypatch
+):
+    """A step that came later needs a column that `m004` did not know: nothing of it may run in there."""
+    put(paths, "m003")
+    seen = []
+
+    def interrupted(db):
+        seen.append(migrations.schema(db))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("assistant.memory.facts.backfill", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        await open_memory(paths, Settings(embedder="fake", key_store="file"))
+    assert seen == [NEWEST]
+    monkeypatch.undo()
+    async with memory() as service:
+        (row,) = [one for one in (await service.memories.list())[0] if "Porto" in one.text]
+        assert (row.subject, row.attribute) == ("My sister", "home")
+        told = service._readers.read(
+            lambda db: db.execute(
+                "SELECT count(*) FROM settings WHERE name LIKE 'claims%'"
+            ).fetchone()
+        )
+        assert told == (0,)
