@@ -296,20 +296,28 @@ def restore(
     settings = load_settings(paths)
     typed = safekeeping.typed_key() if recovery_key else None
     try:
-        found = offline.inspect(paths, settings, backup, typed)
+        with console.steps("restore") as step:
+            found = offline.inspect(paths, settings, backup, typed, step)
     except KeyMissing:
         if not sys.stdin.isatty():
             raise
         typed = safekeeping.typed_key()
-        found = offline.inspect(paths, settings, backup, typed)
+        with console.steps("restore") as step:
+            found = offline.inspect(paths, settings, backup, typed, step)
     running = find(paths.lock) is not None
     if not yes:
         safekeeping.confirm(found, running=running, with_forgotten=with_forgotten)
     if running:
         launch.stop(paths)
-    done = offline.restore(
-        paths, settings, backup, recovery_key=typed, with_forgotten=with_forgotten
-    )
+    with console.steps("restore") as step:
+        done = offline.restore(
+            paths,
+            settings,
+            backup,
+            recovery_key=typed,
+            with_forgotten=with_forgotten,
+            progress=step,
+        )
     told = done | {"with_forgotten": with_forgotten}
     return console.as_json(told) if as_json else safekeeping.restored(told)
 

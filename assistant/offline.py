@@ -13,14 +13,25 @@ from assistant.config import Paths, Settings
 from assistant.errors import KeyMissing, KeyWrong, StoreError
 from assistant.instance import Instance
 
+Progress = Callable[[str, int, int], None]
+"""Hears which step it is, and how many bytes of how many are done."""
+
+
+def _silent(_step: str, _done: int, _total: int) -> None:
+    """Nobody looks on."""
+
 
 def inspect(
-    paths: Paths, settings: Settings, name: str, recovery_key: str | None = None
+    paths: Paths,
+    settings: Settings,
+    name: str,
+    recovery_key: str | None = None,
+    progress: Progress = _silent,
 ) -> dict[str, Any]:
     """What a backup holds, once all of it was read. Raises as `memory.restore.inspect`."""
     from assistant.memory import restore
 
-    source, contents = restore.inspect(paths, settings, name, _secret(recovery_key))
+    source, contents = restore.inspect(paths, settings, name, _secret(recovery_key), progress)
     return {"file": str(source), "schema": contents.schema, "rows": contents.rows}
 
 
@@ -31,6 +42,7 @@ def restore(
     *,
     recovery_key: str | None = None,
     with_forgotten: bool = False,
+    progress: Progress = _silent,
 ) -> dict[str, Any]:
     """Make a backup the memory. Raises AlreadyRunning, or as `memory.restore.restore`."""
     from assistant.memory.restore import restore
@@ -43,6 +55,7 @@ def restore(
             drop_caches=lambda: _empty(paths.chats),
             typed=_secret(recovery_key),
             with_forgotten=with_forgotten,
+            progress=progress,
         )
     return {
         "schema": done.contents.schema,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -138,6 +139,21 @@ def follow(events: Iterable[Event], title: str) -> dict[str, Any]:
                     total=last["total_bytes"] or None,
                 )
     return last
+
+
+@contextlib.contextmanager
+def steps(title: str) -> Iterator[Callable[[str, int, int], None]]:
+    """Show work that this process does itself as a bar: call with the step, bytes done, bytes in all."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), _Speed())
+    with Progress(*columns, console=err) as bar:
+        task = None
+
+        def show(step: str, done: int, total: int) -> None:
+            nonlocal task
+            task = bar.add_task(title) if task is None else task
+            bar.update(task, description=f"{title}: {step}", completed=done, total=total or None)
+
+        yield show
 
 
 def follow_files(events: Iterable[Event], title: str) -> None:

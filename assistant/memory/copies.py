@@ -74,16 +74,20 @@ def _copy_pages(source: Database, to: Database, descriptor: int, step: Step) -> 
     source.conn.backup(to.conn, pages=STEP_PAGES, progress=progress, sleep=0)
 
 
-def verify(path: Path, key: Key) -> Contents:
+def verify(path: Path, key: Key, step: Step = lambda done, total: None) -> Contents:
     """Read every page of a file that nobody writes, and what it holds. Changes nothing.
 
-    Raises BackupInvalid if any of it is damaged or it is no memory, KeyWrong, or StoreError if a
-    newer Nestor wrote it.
+    `step` hears how far it is, in bytes. Raises BackupInvalid if any of it is damaged or it is no
+    memory, KeyWrong, or StoreError if a newer Nestor wrote it.
     """
+    size = path.stat().st_size if path.exists() else 0
     with _opened(path, key) as db:
         contents = read(db)
+        step(0, size)
         problems = [row[0] for row in db.execute("PRAGMA quick_check") if row[0] != "ok"]
+        step(size // 2, size)
         problems += [row[0] for row in db.execute("PRAGMA cipher_integrity_check")]
+        step(size, size)
     if problems:
         raise BackupInvalid("This file is damaged.")
     return contents

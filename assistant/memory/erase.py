@@ -26,6 +26,8 @@ class Erased(msgspec.Struct, frozen=True):
     """Turns that were deleted; those that were only cleaned are in `touched`."""
     conversations: list[str]
     """Conversations that were deleted."""
+    torn_out: list[str]
+    """Turns that were deleted of conversations that stay."""
     counts: dict[str, int]
     """Rows by table, tables that lost none left out; `turns_redacted` were cleaned of what they quoted."""
     touched: Touched
@@ -58,12 +60,13 @@ def erase(db: Database, memory_ids: Sequence[str], turn_ids: Sequence[str] = ())
     gone = [_gone(db, one) for one in memory_ids]
     told_in = _told_in(db, memory_ids)
     seqs, touched = tables.delete(db, memory_ids)
-    chats, empty = _delete_turns(db, turn_ids)
+    chats, empty, torn_out = delete_turns(db, turn_ids)
     counts = _less(before, _counts(db))
     if redacted := len(touched.turns - set(turn_ids)):
         counts["turns_redacted"] = redacted
     touched = Touched(touched.turns | set(turn_ids), touched.conversations | chats)
-    return Erased(list(memory_ids), seqs, list(turn_ids), empty, counts, touched, gone, told_in)
+    turns = list(turn_ids)
+    return Erased(list(memory_ids), seqs, turns, empty, torn_out, counts, touched, gone, told_in)
 
 
 def erase_all(db: Database) -> Erased:
@@ -80,7 +83,7 @@ def erase_all(db: Database) -> Erased:
     counts = _less(before, _counts(db))
     touched = Touched(frozenset(turns), chats)
     ids = [one.id for one in gone]
-    return Erased(ids, seqs, turns, sorted(chats), counts, touched, gone, frozenset())
+    return Erased(ids, seqs, turns, sorted(chats), [], counts, touched, gone, frozenset())
 
 
 def _of_source(db: Database, source: str) -> list[str]:
@@ -116,20 +119,26 @@ def _told_in(db: Database, memory_ids: Sequence[str]) -> frozenset[str]:
     return frozenset(chat for one in memory_ids for (chat,) in db.execute(sql, [one]))
 
 
-def _delete_turns(db: Database, turn_ids: Sequence[str]) -> tuple[frozenset[str], list[str]]:
-    """Turns, and the summaries that cover them; where they stood, and which chats had no others."""
-    chats = set()
+def delete_turns(
+    db: Database, turn_ids: Sequence[str]
+) -> tuple[frozenset[str], list[str], list[str]]:
+    """Turns, and the summaries that cover them; a chat goes with its last one.
+
+    Where they stood, which chats went, and which of the turns were of chats that stay.
+    """
+    stood: dict[str, str] = {}
     for turn_id in turn_ids:
         sql = "SELECT seq, conversation_id FROM turns WHERE id = ?"
         seq, chat = db.execute(sql, [turn_id]).fetchone()
         db.execute("DELETE FROM summaries WHERE conversation_id = ? AND upto >= ?", [chat, seq])
         db.execute("DELETE FROM turns WHERE seq = ?", [seq])
-        chats.add(chat)
+        stood[turn_id] = chat
+    chats = frozenset(stood.values())
     sql = "SELECT 1 FROM turns WHERE conversation_id = ? LIMIT 1"
     empty = [chat for chat in sorted(chats) if db.execute(sql, [chat]).fetchone() is None]
     # Their titles were made from their first questions.
     db.conn.executemany("DELETE FROM conversations WHERE id = ?", [(chat,) for chat in empty])
-    return frozenset(chats), empty
+    return chats, empty, [one for one, chat in stood.items() if chat not in empty]
 
 
 def _told(db: Database) -> list[str]:

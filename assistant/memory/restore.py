@@ -6,7 +6,6 @@ import contextlib
 import errno
 import logging
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -27,6 +26,7 @@ from assistant.errors import (
 from assistant.memory import copies, database, migrations, tables
 from assistant.memory.backups import RESTORE_DRAFT
 from assistant.memory.copies import Contents
+from assistant.memory.erase import delete_turns
 from assistant.memory.kept import Kept, backup_folder, find, free_name, stamp
 from assistant.memory.keys import Key, find_key, put_back, sync_folder
 from assistant.memory.migrations import REPLACED
@@ -38,6 +38,13 @@ log = logging.getLogger(__name__)
 
 _CHUNK_BYTES = 1 << 20
 
+Progress = Callable[[str, int, int], None]
+"""Hears which step it is, and how many bytes of how many are done."""
+
+
+def _silent(_step: str, _done: int, _total: int) -> None:
+    """Nobody looks on."""
+
 
 class Restored(msgspec.Struct, frozen=True):
     """What is the memory now, and where the one before it is."""
@@ -46,11 +53,15 @@ class Restored(msgspec.Struct, frozen=True):
     kept: str
     """The file's name, beside the memory; empty if there was no memory."""
     forgotten: int
-    """Memories and conversations of the backup that were forgotten since."""
+    """Memories, conversations and turns of the backup that were forgotten since."""
 
 
 def inspect(
-    paths: Paths, settings: Settings, name: str, typed: bytes | None = None
+    paths: Paths,
+    settings: Settings,
+    name: str,
+    typed: bytes | None = None,
+    progress: Progress = _silent,
 ) -> tuple[Path, Contents]:
     """The file meant by a backup's name or a path, every page of it checked. Changes nothing.
 
@@ -62,7 +73,7 @@ def inspect(
         raise BackupNotFound
     if paths.database.exists() and source.samefile(paths.database):
         raise BackupInvalid("This file is the memory itself.")
-    return source, _verified(source, _opener(paths, settings, typed), typed)
+    return source, _verified(source, _opener(paths, settings, typed), typed, progress)
 
 
 def restore(
@@ -74,6 +85,7 @@ def restore(
     typed: bytes | None = None,
     with_forgotten: bool = False,
     clock: Callable[[], str] = now,
+    progress: Progress = _silent,
 ) -> Restored:
     """Make this backup the memory; the present one is kept beside it under another name.
 
@@ -84,18 +96,20 @@ def restore(
     present memory; it runs once the backup has proved whole. Whatever fails or crashes, there is a
     whole memory afterwards, the old one or the new one. Raises as `inspect`, and DiskFull.
     """
-    source, _ = inspect(paths, settings, name, typed)
+    source, _ = inspect(paths, settings, name, typed, progress)
     theirs = _opener(paths, settings, typed)
     ours = _present(paths, settings) or theirs
     draft = paths.data / RESTORE_DRAFT
     try:
         database.remove(draft)
         copies.check_room(paths.data, source.stat().st_size)
-        _copy(source, draft)
+        _copy(source, draft, partial(progress, "copy"))
+        size = draft.stat().st_size
+        progress("leave out what was forgotten", 0, size)
         known = _known(paths, settings, ours)
         gone = _settle(paths, draft, theirs, ours, known, clock(), with_forgotten)
         # The copy is checked, not the source: it is the copy that will be the memory.
-        contents = copies.verify(draft, ours)
+        contents = copies.verify(draft, ours, partial(progress, "check the copy"))
         database.assert_encrypted(draft)
         drop_caches()
         if typed and ours is theirs:
@@ -131,9 +145,9 @@ def _opener(paths: Paths, settings: Settings, typed: bytes | None) -> Key:
         ) from exc
 
 
-def _verified(source: Path, key: Key, typed: bytes | None) -> Contents:
+def _verified(source: Path, key: Key, typed: bytes | None, progress: Progress) -> Contents:
     try:
-        return copies.verify(source, key)
+        return copies.verify(source, key, partial(progress, "check the backup"))
     except KeyWrong as exc:
         if typed is None:
             raise
@@ -187,17 +201,18 @@ def _settle(
         db.execute("DELETE FROM tokens")
         if theirs.secret != ours.secret:
             Tombstones(paths.forgotten, theirs).change_key(db)
-        memories, chats = Tombstones(paths.forgotten, ours).settle(
+        memories, chats, turns = Tombstones(paths.forgotten, ours).settle(
             db, known, moment, bring_back=bring_back
         )
         if not bring_back:
             tables.delete(db, memories)
+            delete_turns(db, turns)
             db.conn.executemany("DELETE FROM conversations WHERE id = ?", [(c,) for c in chats])
         db.execute("COMMIT")
         if theirs.secret != ours.secret:
             database.change_key(db, ours)
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return len(memories) + len(chats)
+    return len(memories) + len(chats) + len(turns)
 
 
 def _set_aside(path: Path, key: Key, date: str) -> str:
@@ -250,10 +265,16 @@ def _second_name(path: Path, kept: Path) -> None:
         _copy(path, kept)
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(
+    source: Path, target: Path, step: Callable[[int, int], None] = lambda done, total: None
+) -> None:
     """Durable, private, and never over another file. Raises OSError."""
+    size, done = source.stat().st_size, 0
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with source.open("rb") as read, os.fdopen(descriptor, "wb") as write:
-        shutil.copyfileobj(read, write, _CHUNK_BYTES)
+        while chunk := read.read(_CHUNK_BYTES):
+            write.write(chunk)
+            done += len(chunk)
+            step(done, size)
         write.flush()
         os.fsync(write.fileno())

@@ -219,6 +219,7 @@ class Memories:
             stones = self._tombstones.bury(db, [(m.id, m.text) for m in erased.gone], moment)
             for chat in erased.conversations:
                 stones += self._tombstones.bury_conversation(db, chat, moment)
+            stones += self._tombstones.bury_turns(db, erased.torn_out, moment)
             return erased, stones
 
         def after(done: tuple[Erased, _Stones]) -> None:

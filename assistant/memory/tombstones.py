@@ -24,6 +24,7 @@ _RECORD = struct.Struct(f"<{SALT_BYTES}s{MAC_BYTES}sq?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 MEMORY, TEXT, CONVERSATION, SOURCE = b"memory", b"text", b"conversation", b"source"
+TURN = b"turn"
 """What a hash is of: ids, and a text whose case and spaces do not count."""
 
 _PUT = """INSERT INTO tombstones (salt, mac, at, forgotten) VALUES (?, ?, ?, ?)
@@ -69,6 +70,10 @@ class Tombstones:
         """Note that a conversation is deleted now; in the caller's transaction."""
         return self._mark(db, [(CONVERSATION, conversation_id)], moment)
 
+    def bury_turns(self, db: Database, turn_ids: Sequence[str], moment: str) -> list[Tombstone]:
+        """Note that turns of conversations that stay are deleted now; in the caller's transaction."""
+        return self._mark(db, [(TURN, one) for one in turn_ids], moment) if turn_ids else []
+
     def bury_source(self, db: Database, source_id: str, moment: str) -> list[Tombstone]:
         """Note that a source is taken back now; in the caller's transaction."""
         return self._mark(db, [(SOURCE, source_id)], moment)
@@ -78,14 +83,21 @@ class Tombstones:
         return _gone(_found(db, self._hashes(db), (SOURCE, source_id)))
 
     def was_forgotten(
-        self, db: Database, *, memory_id: str = "", text: str = "", conversation_id: str = ""
+        self,
+        db: Database,
+        *,
+        memory_id: str = "",
+        text: str = "",
+        conversation_id: str = "",
+        turn_id: str = "",
     ) -> bool:
-        """Whether a memory of this id, one that said just this, or this conversation was forgotten.
+        """Whether a memory of this id, one that said just this, this conversation or turn was forgotten.
 
         Not if it was brought back since.
         """
         asked = [(MEMORY, memory_id)] if memory_id else []
         asked += [(CONVERSATION, conversation_id)] if conversation_id else []
+        asked += [(TURN, turn_id)] if turn_id else []
         asked += [(TEXT, plain(text))] if text else []
         hashes = self._hashes(db)
         return any(_gone(_found(db, hashes, one)) for one in asked)
@@ -95,10 +107,12 @@ class Tombstones:
         db: Database,
         memories: Sequence[tuple[str, str]],
         conversations: Sequence[str],
+        turns: Sequence[str],
         moment: str,
     ) -> list[Tombstone]:
         """Note that the user wants these again, memories as (id, text); in the caller's transaction."""
         back = _of(memories) + [(CONVERSATION, one) for one in conversations]
+        back += [(TURN, one) for one in turns]
         return self._mark(db, back, moment, forgotten=False) if back else []
 
     def keep(self, fresh: Sequence[Tombstone]) -> None:
@@ -123,8 +137,8 @@ class Tombstones:
 
     def settle(
         self, db: Database, known: Iterable[Known], moment: str, *, bring_back: bool
-    ) -> tuple[list[str], list[str]]:
-        """Take over what is known elsewhere; the memories and conversations here that were forgotten.
+    ) -> tuple[list[str], list[str], list[str]]:
+        """Take over what is known elsewhere; the memories, conversations and turns here that were forgotten.
 
         With `bring_back` they are noted as wanted again.
         """
@@ -142,12 +156,15 @@ class Tombstones:
         memories = [(one, text) for one, text in rows if gone(MEMORY, one)]
         chats = [one for (one,) in db.execute("SELECT id FROM conversations") if stones]
         chats = [one for one in chats if gone(CONVERSATION, one)]
+        turns = [one for (one,) in db.execute("SELECT id FROM turns ORDER BY seq") if stones]
+        turns = [one for one in turns if gone(TURN, one)]
         if bring_back:
             sources = [one for (one,) in db.execute("SELECT id FROM sources")]
             back = _of(memories) + [(CONVERSATION, one) for one in chats]
+            back += [(TURN, one) for one in turns]
             back += [(SOURCE, one) for one in sources if gone(SOURCE, one)]
             self._mark(db, back, moment, forgotten=False)
-        return [one for one, _ in memories], chats
+        return [one for one, _ in memories], chats, turns
 
     def change_key(self, db: Database) -> None:
         """Keep what is noted readable when the database gets another key."""

@@ -304,3 +304,22 @@ async def test_looking_changes_nothing(paths, backup):
     source, found = inspect(paths, SETTINGS, backup.name)
     assert (source, found.rows) == (backup, 300)
     assert contents(paths) == before
+
+
+async def test_every_step_says_how_far_it_is(paths, memory, backup):
+    told = []
+    restore(
+        paths,
+        SETTINGS,
+        str(backup),
+        drop_caches=lambda: None,
+        progress=lambda step, done, total: told.append((step, done, total)),
+    )
+    steps = list(dict.fromkeys(step for step, _, _ in told))
+    assert steps == [
+        "check the backup", "copy", "leave out what was forgotten", "check the copy"
+    ]  # fmt: skip
+    for step in ("check the backup", "copy", "check the copy"):
+        done = [(at, total) for name, at, total in told if name == step]
+        assert done == sorted(done)
+        assert done[-1][0] == done[-1][1] > 0

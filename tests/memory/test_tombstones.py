@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import stat
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from assistant.memory import copies, database, keys, tombstones
 from assistant.memory.keys import Key
 from assistant.memory.restore import restore
 from assistant.memory.tombstones import Tombstones, read_file
-from assistant.types import NewMemory, Recalled
+from assistant.types import Forget, NewMemory, Recalled, timestamp
 
 HERE = Path(__file__).parent
 SECRET = "quetzalcoatl-9931"
@@ -200,3 +202,55 @@ async def test_a_failed_forget_leaves_no_note(paths, memory):
         assert await service.memories.was_forgotten(["stays"]) == [False]
         assert (await service.memories.get(row.id)).text == "stays"
     assert not paths.forgotten.exists()
+
+
+def ticking():
+    """A clock that is an hour later each time it is looked at."""
+    hours = itertools.count()
+    return lambda: timestamp(datetime(2026, 5, 1, tzinfo=UTC) + timedelta(hours=next(hours)))
+
+
+async def _a_chat_of_three(service):
+    chats = service.conversations
+    chat = await chats.create("kept", "")
+    for number, said in enumerate(("first", f"about {SECRET}", "third"), 1):
+        await chats.start_turn(chat.id, f"t_{number}", said, "m")
+        await chats.finish_turn(f"t_{number}", status="done", reply=f"{said}, yes")
+    turns = await chats.turns(chat.id)
+    await chats.add_summary(
+        chat.id, turns, after="", text=f"It was about {SECRET}.", tokens=5, model="m"
+    )
+    (second,) = [turn for turn in turns if turn.id == "t_2"]
+    (third,) = [turn for turn in turns if turn.id == "t_3"]
+    return chat, Forget(after=second.started_at, before=third.started_at)
+
+
+@pytest.mark.parametrize("back", [False, True])
+async def test_a_turn_that_was_forgotten_by_time_stays_so_after_a_restore(paths, memory, back):
+    async with memory(clock=ticking()) as service:
+        chat, which = await _a_chat_of_three(service)
+        made, _ = await service.backups.make()
+        assert (await service.forgetter.forget(which)).turns == ["t_2"]
+    assert put(paths, made.name, with_forgotten=back).forgotten == 1
+    async with memory() as service:
+        turns = await service.conversations.turns(chat.id)
+        assert [turn.id for turn in turns] == ["t_1", *(["t_2"] if back else []), "t_3"]
+        _, summary = await service.conversations.history(chat.id)
+        assert (summary is not None) == back
+
+
+@pytest.mark.parametrize("back", [False, True])
+async def test_nor_does_an_import_bring_it_back(paths, memory, tmp_path, back):
+    file = tmp_path / "life.export"
+    async with memory(clock=ticking()) as service:
+        chat, which = await _a_chat_of_three(service)
+        file.write_bytes(b"".join([part async for part in service.transfers.export()]))
+        await service.forgetter.forget(which)
+        for dry_run in (True, False):
+            steps = service.transfers.load(file, dry_run=dry_run, with_forgotten=back)
+            (*_, told) = [step async for step in steps]
+            assert told["forgotten"] == ({} if back else {"turns": 1, "summaries": 1})
+        turns = await service.conversations.turns(chat.id)
+        assert sorted(turn.id for turn in turns) == ["t_1", *(["t_2"] if back else []), "t_3"]
+        said = service._readers.read(lambda db: db.execute("SELECT text FROM summaries").fetchall())
+        assert bool(said) == back

@@ -16,6 +16,7 @@ class Forgotten:
         self.any = db.execute("SELECT 1 FROM tombstones LIMIT 1").fetchone() is not None
         self._memories: list[tuple[str, str]] = []
         self._conversations: list[str] = []
+        self._turns: list[str] = []
 
     def memory(self, memory_id: str, text: str, *, by_text: bool) -> bool:
         """Whether a memory is to be left out. `by_text`: also where only its words were forgotten."""
@@ -36,6 +37,17 @@ class Forgotten:
             self._conversations.append(conversation_id)
         return gone and not self._back
 
+    def turn(self, turn_id: str) -> bool:
+        """Whether a turn is to be left out."""
+        if not self.any:
+            return False
+        gone = self._stones.was_forgotten(self._db, turn_id=turn_id)
+        if gone and self._back:
+            self._turns.append(turn_id)
+        return gone and not self._back
+
     def settle(self) -> list[Tombstone]:
         """Note what came back; to be kept once the batch is durable."""
-        return self._stones.bring_back(self._db, self._memories, self._conversations, self._moment)
+        return self._stones.bring_back(
+            self._db, self._memories, self._conversations, self._turns, self._moment
+        )

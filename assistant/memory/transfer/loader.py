@@ -119,7 +119,7 @@ def load(
                 if _forgotten_chat(db, record, come, forgotten):
                     _count(done.forgotten, "conversations")
                 else:
-                    _chat(db, record, come, done)
+                    _chat(db, record, come, forgotten, done)
             case Note():
                 for part in _parts(record):
                     if _forgotten_note(db, part, come, forgotten):
@@ -135,6 +135,10 @@ def load(
 def _forgotten_chat(db: Database, chat: Chat, come: From, forgotten: Forgotten) -> bool:
     own = _chat_id(chat, come)
     return not _exists(db, "conversations", own) and forgotten.conversation(own)
+
+
+def _forgotten_turn(db: Database, own: str, forgotten: Forgotten) -> bool:
+    return not _exists(db, "turns", own) and forgotten.turn(own)
 
 
 def _forgotten_note(db: Database, note: Note, come: From, forgotten: Forgotten) -> bool:
@@ -153,6 +157,9 @@ def present(db: Database, batch: Sequence[Record], come: From, forgotten: Forgot
                     continue
                 _tell(done, "conversations", _exists(db, "conversations", _chat_id(record, come)))
                 for one in _turns(record, come):
+                    if _forgotten_turn(db, one["id"], forgotten):
+                        _count(done.forgotten, "turns")
+                        continue
                     _tell(done, "turns", _exists(db, "turns", one["id"]))
             case Note():
                 for part in _parts(record):
@@ -169,7 +176,7 @@ def present(db: Database, batch: Sequence[Record], come: From, forgotten: Forgot
 # --- conversations ---------------------------------------------------------------------------
 
 
-def _chat(db: Database, chat: Chat, come: From, done: Loaded) -> None:
+def _chat(db: Database, chat: Chat, come: From, forgotten: Forgotten, done: Loaded) -> None:
     conversation = _chat_id(chat, come)
     dates = [one.at for one in chat.messages if one.at]
     began = chat.created_at or min(dates, default=come.moment)
@@ -182,6 +189,9 @@ def _chat(db: Database, chat: Chat, come: From, done: Loaded) -> None:
     _tell(done, "conversations", db.execute(sql, values).rowcount != 1)
     grown = False
     for turn in _turns(chat, come):
+        if _forgotten_turn(db, turn["id"], forgotten):
+            _count(done.forgotten, "turns")
+            continue
         turn |= {"started_at": turn["started_at"] or began}
         turn |= {"finished_at": turn["finished_at"] or turn["started_at"]}
         marks = ", ".join("?" * len(turn))

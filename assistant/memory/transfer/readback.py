@@ -199,14 +199,19 @@ def _looked_at(
 ) -> Iterator[tuple[form.Row, Table, dict[str, Any], bool]]:
     """Each row with its table, its values, and whether it is forgotten: with its conversation, too."""
     gone = _hangs_on_nothing(db, batch[0], by_name, forgotten)
+    torn = False
     for row in batch:
         table, stored = by_name[row.table], form.values(row.row)
         if row.table == GROUP:
             gone = _left_out(db, table, stored, forgotten)
-        if row.table == "memories":
+            torn = False
+        if row.table in ("memories", "turns"):
             own = _left_out(db, table, stored, forgotten)
+            torn |= own and row.table == "turns"
+        elif row.table == "summaries" and torn:
+            own = True  # it may tell what the turn had said
         else:
-            own = _of_a_forgotten_memory(db, table, stored, forgotten)
+            own = _of_what_was_forgotten(db, table, stored, forgotten)
         yield row, table, stored, own or (gone and row.table in grouped | {GROUP})
 
 
@@ -215,20 +220,27 @@ def _left_out(db: Database, table: Table, stored: Mapping[str, Any], forgotten: 
         return False
     if table.name == GROUP:
         return forgotten.conversation(stored["id"])
+    if table.name == "turns":
+        return forgotten.turn(stored["id"])
     return forgotten.memory(stored["id"], stored["text"], by_text=False)
 
 
-def _of_a_forgotten_memory(
+def _of_what_was_forgotten(
     db: Database, table: Table, stored: Mapping[str, Any], forgotten: Forgotten
 ) -> bool:
-    """Whether a row says more of a memory that was left out: a claim, a name, an episode."""
+    """Whether a row hangs on a memory or turn that was left out: a claim, an episode, a summary."""
     if not forgotten.any:
         return False
-    asked = [stored[ref.column] for ref in table.references if ref.table == "memories"]
-    return any(
-        one is not None and not tables.exists(db, one) and forgotten.memory(one, "", by_text=False)
-        for one in asked
-    )
+    for ref in table.references:
+        asked = stored[ref.column]
+        if asked is None:
+            continue
+        if ref.table == "turns" and forgotten.turn(asked):
+            return True
+        left_out = ref.table == "memories" and not tables.exists(db, asked)
+        if left_out and forgotten.memory(asked, "", by_text=False):
+            return True
+    return False
 
 
 def _hangs_on_nothing(
