@@ -71,6 +71,8 @@ NOUNS: dict[str, str] = {
         "rent": "rent, loyer",
         "bank": "bank, banque",
         "religion": "religion, faith, foi",
+        "doctor": "doctor, gp, family doctor, médecin, médecin traitant, docteur",
+        "dentist": "dentist, dentiste",
         "language": "mother tongue, native language, first language, langue maternelle",
         "diet": "diet, régime",
         "timezone": "time zone, timezone, fuseau horaire",

@@ -71,7 +71,9 @@ _DROPPED = re.compile(r"(?:vivo|abito|moro|me mudé|mudei|mi sono)\b", re.I)
 _MYSELF = frozenset(
     ["i", "me", "myself", "my", "moi", "je", "mich", "mí", "mim", "mon", "ma", "mes"]
 )
-_SENTENCE = re.compile(r"[^.!?;\n]*(?:\.(?=\w)[^.!?;\n]*)*[.!?;\n]*")
+_TITLE = "|".join(rf"(?<=\b{one})" for one in "Dr Mr Mrs Ms Prof Mme Mlle Hr Fr Sr Sra Dra".split())
+_SENTENCE = re.compile(rf"[^.!?;\n]*(?:(?:\.(?=\w)|(?:{_TITLE})\.(?=\s+\w))[^.!?;\n]*)*[.!?;\n]*")
+"""A dot within a number or name, or after a title, ends no sentence."""
 _JOINT = re.compile(
     r"\s*,\s+(?:and|but|et|mais|und|y|e)\s+|\s*,\s+|\s+(?:and|but|et|mais|und)\s+", re.I
 )

@@ -234,10 +234,17 @@ def kinship(part: str) -> tuple[str, str] | None:
     return (found["n"], found["k"]) if found else None
 
 
+_TITLE = re.compile(
+    r"(?:le|la|the|der|die|el) (?:docteure?|doctor|professeure?|professor|doctora?) (?-i:(?=[A-ZÀ-Þ]))",
+    re.I,
+)
+
+
 def naming(rest: str) -> str | None:
     """The name in what follows `my sister`: `is called Ana`, `s'appelle Ana`, `is Ana`."""
     found = _NAMING.fullmatch(_tail(rest.strip(" .!"))[0])
-    return found["v"].strip() if found else None
+    # "le docteur Besson" is called Besson; "Dr. Besson" stays as it is.
+    return _TITLE.sub("", found["v"].strip()) if found else None
 
 
 def lists(name: str, part: str) -> bool:

@@ -271,3 +271,19 @@ async def test_all_of_it_survives_a_restart(memory, told, clock):
     async with memory(clock=clock) as service:
         live, closed = await told(service, "My sister lives in Nice")
         assert (live, closed) == ({"My sister lives in Nice"}, {"My sister Ana lives in Lyon"})
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("My dentist is Dr. Moreau", "My dentist is Dr. Lindqvist"),
+        ("My landlord is Mr. Castellan", "My landlord is Mrs. Ode"),
+        ("Mon médecin est le docteur Besson", "Mon médecin est maintenant la docteure Kaya"),
+    ],
+)
+async def test_a_title_ends_no_sentence_and_is_no_name(memory, old, new):
+    async with memory() as service:
+        for text in (old, new):
+            await service.knowledge.remember(text)
+        rows, _ = await service.memories.list()
+        assert [row.text for row in rows] == [new]
