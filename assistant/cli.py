@@ -9,7 +9,7 @@ from typing import Any, get_args
 import click
 
 from assistant import __version__
-from assistant.clients import console, forgetting, safekeeping
+from assistant.clients import console, evaluation, forgetting, safekeeping
 from assistant.clients.commands import EXIT_FAILED, Group, daemon, example, json_option
 from assistant.clients.devices import devices
 from assistant.clients.learning import learning, suggestions
@@ -26,6 +26,7 @@ from assistant.errors import (
     KeyMissing,
     Unreachable,
 )
+from assistant.evaluation.exams import EXAMS
 from assistant.instance import find
 from assistant.types import Origin
 
@@ -320,6 +321,41 @@ def restore(
         )
     told = done | {"with_forgotten": with_forgotten}
     return console.as_json(told) if as_json else safekeeping.restored(told)
+
+
+@example("nestor eval --plot scores.svg")
+@main.command("eval")
+@click.option("--model", help="Catalogue id or path to a .gguf file; the one in use if left out.")
+@click.option("--only", multiple=True, metavar="EXAM", help=f"One exam alone: {', '.join(EXAMS)}.")
+@click.option("--plot", metavar="FILE", help="Write the scores as a picture (SVG).")
+@click.option("--details", is_flag=True, help="Show everything that was wrong.")
+@json_option
+def evaluate(
+    model: str | None, only: tuple[str, ...], plot: str | None, details: bool, as_json: bool
+) -> None:
+    """Examine memory and model on this machine, offline, in a memory that is thrown away."""
+    from assistant import trial
+
+    if unknown := set(only) - set(EXAMS):
+        raise InvalidInput(
+            f"There is no exam {sorted(unknown)[0]}.", f"Name one of {', '.join(EXAMS)}."
+        )
+    paths = load_paths()
+    settings = load_settings(paths, flags={"model": model})
+    if find(paths.lock) is not None:
+        console.err.print(
+            "Nestor runs and holds its model too: `nestor down` first gives better times."
+        )
+    with evaluation.following() as bar:
+        task = bar.add_task("loading the model", total=None)
+
+        def step(exam: str, done: int, total: int) -> None:
+            bar.update(task, description=exam, completed=done, total=total)
+
+        report = trial.run(paths, settings, exams=only, progress=step)
+    if plot:
+        evaluation.write(report, plot)
+    return console.as_json(report) if as_json else evaluation.show(report, details=details)
 
 
 @main.group(cls=Group)

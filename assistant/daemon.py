@@ -136,7 +136,9 @@ class Daemon:
 
         paths, services = self._paths, self._services
         memory = await self._open_memory()
-        engine, models = await asyncio.to_thread(self._open_engine, memory.key.secret)
+        engine, models = await asyncio.to_thread(
+            open_engine, paths, self._settings, memory.key.secret
+        )
         self._work.push_async_callback(engine.close)
         self._work.push_async_callback(models.close)
         self._assemble(engine, memory)
@@ -256,29 +258,30 @@ class Daemon:
         await memory.conversations.interrupted()
         return memory
 
-    def _open_engine(self, secret: bytes) -> tuple[Any, Any]:
-        from assistant.engine.catalogue import Catalogue
-        from assistant.engine.fake import FakeEngine
-        from assistant.engine.fallback import Remembered
-        from assistant.engine.loader import Loader
-        from assistant.engine.local import LocalEngine
-        from assistant.engine.models import Models
-        from assistant.engine.states import state_key
-        from assistant.worker import Child
 
-        catalogue = Catalogue(self._paths.models)
-        if self._settings.model.partition(":")[0] == "fake":
-            engine: Any = FakeEngine.named(self._settings.model)
-        else:
-            child = Child(
-                "engine", "assistant.engine.service", idle_unload_s=self._settings.idle_unload_s
-            )
-            remembered = Remembered(self._paths.engine_memory)
-            loader = Loader(
-                child, catalogue, self._settings, remembered, self._paths.chats, state_key(secret)
-            )
-            engine = LocalEngine(child, catalogue, self._settings, loader)
-        return engine, Models(catalogue, engine, self._paths)
+def open_engine(paths: Paths, settings: Settings, secret: bytes) -> tuple[Any, Any]:
+    """The engine of these settings, and the catalogue it is chosen from; nothing is loaded yet.
+
+    `secret` encrypts what it keeps of chats on disk. Blocks.
+    """
+    from assistant.engine.catalogue import Catalogue
+    from assistant.engine.fake import FakeEngine
+    from assistant.engine.fallback import Remembered
+    from assistant.engine.loader import Loader
+    from assistant.engine.local import LocalEngine
+    from assistant.engine.models import Models
+    from assistant.engine.states import state_key
+    from assistant.worker import Child
+
+    catalogue = Catalogue(paths.models)
+    if settings.model.partition(":")[0] == "fake":
+        engine: Any = FakeEngine.named(settings.model)
+    else:
+        child = Child("engine", "assistant.engine.service", idle_unload_s=settings.idle_unload_s)
+        remembered = Remembered(paths.engine_memory)
+        loader = Loader(child, catalogue, settings, remembered, paths.chats, state_key(secret))
+        engine = LocalEngine(child, catalogue, settings, loader)
+    return engine, Models(catalogue, engine, paths)
 
 
 def _owners_socket(paths: Paths) -> list[socket.socket]:

@@ -27,6 +27,10 @@ MAY: dict[str, set[str]] = {
     # The lock file of the one daemon; it also says where it listens, so clients read it.
     "instance": BASE,
     "clients": BASE | {"instance"},
+    # Questions and marks; it sees an assistant only as a Protocol it declares itself.
+    "evaluation": BASE,
+    # Assistants to be examined, in folders that are thrown away.
+    "trial": BASE | {"memory", "core", "daemon", "evaluation"},
     # The daemon's report of itself.
     "state": BASE | {"worker"},
     # What is done while no daemon runs.
@@ -34,7 +38,7 @@ MAY: dict[str, set[str]] = {
     "daemon": BASE
     | {"worker", "engine", "memory", "speech", "core", "ambient", "api", "instance", "state"}
     | {"listen"},
-    "cli": BASE | {"daemon", "offline", "clients", "instance"},
+    "cli": BASE | {"daemon", "offline", "trial", "evaluation", "clients", "instance"},
     "__main__": {"cli"},
 }
 
