@@ -426,15 +426,25 @@ def export(file: str | None, password: bool, no_vectors: bool, as_json: bool) ->
 @click.option("--password", is_flag=True, help="It is encrypted; asks, or reads standard input.")
 @click.option("--dry-run", is_flag=True, help="Check it and say what is new; change nothing.")
 @click.option("--with-forgotten", is_flag=True, help="Bring back what was forgotten since, too.")
+@click.option("--as-mine", is_flag=True, help="Show what another assistant noted of you, and ask.")
 @json_option
 def import_(
-    file: str, origin: str, password: bool, dry_run: bool, with_forgotten: bool, as_json: bool
+    file: str,
+    origin: str,
+    password: bool,
+    dry_run: bool,
+    with_forgotten: bool,
+    as_mine: bool,
+    as_json: bool,
 ) -> None:
     """Read an export of Nestor's, or of another assistant's. Twice adds nothing."""
     from assistant.clients import transfer
 
     with daemon() as client:
-        how = {"from": origin, "dry_run": dry_run, "with_forgotten": with_forgotten}
+        how: dict[str, Any] = {"from": origin, "dry_run": dry_run, "with_forgotten": with_forgotten}
+        if as_mine and not dry_run:
+            seen = transfer.load(client, file, sealed=False, how=how | {"dry_run": True})
+            how |= {"mine": transfer.choose(seen.get("notes", ()))}
         done = transfer.load(client, file, sealed=password, how=how)
     return console.as_json(done) if as_json else transfer.told(done)
 

@@ -91,6 +91,8 @@ class Limits(msgspec.Struct, frozen=True):
     """How much larger a file over a megabyte may become when it is unpacked."""
     skips_told: int = 100
     """Things left out of an import that its answer names one by one; the rest is counted."""
+    import_statements: int = 2_000
+    """Short notes of another program's that an import lists for a yes, and takes a yes for."""
     export_line_bytes: int = 64 << 20
     """One line of an export."""
     vector_dims: int = 8_192

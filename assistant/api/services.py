@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -129,6 +129,7 @@ class Transfers(Protocol):
         origin: str,
         dry_run: bool,
         with_forgotten: bool,
+        mine: Collection[str] = (),
     ) -> AsyncGenerator[dict[str, Any], None]: ...
 
 

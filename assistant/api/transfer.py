@@ -45,6 +45,12 @@ class Import(BaseModel):
     origin: Origin = Field("auto", alias="from", description="What made it.")
     dry_run: bool = False
     with_forgotten: bool = Field(False, description="Bring back what was forgotten since, too.")
+    mine: list[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field(
+        [],
+        max_length=LIMITS.import_statements,
+        description="SHA-256 of each note of another program's that the user said yes to, from the "
+        "`notes` of a dry run: it becomes their own.",
+    )
 
 
 @router.post("/export", openapi_extra=needs("admin"))
@@ -91,6 +97,7 @@ async def import_file(
             origin=asked.origin,
             dry_run=asked.dry_run,
             with_forgotten=asked.with_forgotten,
+            mine=asked.mine,
         )
     else:
         steps = use.transfers.load(

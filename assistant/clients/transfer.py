@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,38 @@ def load(client: Client, name: str, *, sealed: bool, how: dict[str, Any]) -> dic
     password = ask_password() if sealed else ""
     body = {"path": str(Path(name).absolute()), "password": password} | how
     return console.follow(client.stream("/api/v1/import", body), Path(name).name)
+
+
+def choose(notes: Sequence[str]) -> list[str]:
+    """Show the notes of another program, whole, and ask; what a yes to them is, as the API takes it."""
+    if not notes:
+        return []
+    for number, note in enumerate(notes, 1):
+        console.err.print(f"{number:>5}  {console.plain(note)}")
+    console.err.print("What you take becomes your own: facts that Nestor believes and acts on.")
+    answer: str = click.prompt(
+        "Take which? Numbers and ranges, `all` or `none`", default="none", err=True
+    )
+    return [hashlib.sha256(notes[at - 1].encode()).hexdigest() for at in chosen(answer, len(notes))]
+
+
+def chosen(answer: str, count: int) -> list[int]:
+    """The numbers that an answer names, of those from 1 to `count`. Raises InvalidInput."""
+    words = answer.replace(",", " ").split()
+    if words in (["none"], []):
+        return []
+    if words == ["all"]:
+        return list(range(1, count + 1))
+    found: list[int] = []
+    for word in words:
+        ends = word.split("-")
+        if len(ends) > 2 or not all(end.isdecimal() for end in ends):
+            raise InvalidInput(f"{word} is no number.", "Type numbers as in `1 4-9`.")
+        first, last = int(ends[0]), int(ends[-1])
+        if not 1 <= first <= last <= count:
+            raise InvalidInput(f"There is no {word}.", f"The numbers go from 1 to {count}.")
+        found += range(first, last + 1)
+    return list(dict.fromkeys(found))
 
 
 def told(done: dict[str, Any]) -> None:

@@ -1,7 +1,8 @@
 """What importers give, into the database: with its dates, its source and its trust, and never twice.
 
 Ids are made of the other program's, so the same file again finds everything there, and a newer export
-of it adds what is new. What another assistant remembered comes in as notes: a fact takes the user's yes.
+of it adds what is new. What another assistant remembered comes in as notes: a fact takes the user's yes
+to exactly its text (`From.mine`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from sqlite_utils import Database
 
 from assistant.config import LIMITS
 from assistant.errors import EmptyText, InvalidInput
-from assistant.memory import facts, rows, tables
+from assistant.memory import claims, facts, rows, tables, trust
 from assistant.memory.slots import Row
 from assistant.memory.tombstones import Tombstone
 from assistant.memory.transfer.fields import short
@@ -36,6 +37,8 @@ class From(msgspec.Struct, frozen=True):
     system: str
     """What opens a conversation that goes on here."""
     moment: str
+    mine: frozenset[str] = frozenset()
+    """The texts that the user said yes to, as `trust.approval` has them: these become their own."""
 
 
 class Loaded(msgspec.Struct):
@@ -51,14 +54,17 @@ class Loaded(msgspec.Struct):
     left_out: int = 0
     rows: list[Row] = []
     changed: list[Row] = []
+    removed: list[int] = []
     vectors: list[tuple[int, bytes]] = []
     pending: bool = False
     stones: list[Tombstone] = []
+    notes: list[str] = []
+    """Of a dry run: short notes that are nobody's own yet, to be shown for a yes."""
 
     @classmethod
     def nothing(cls) -> Loaded:
         """Empty, and nobody else's."""
-        return cls({}, {}, {}, {}, [], 0, [], [], [])
+        return cls({}, {}, {}, {}, [], 0, [], [], [], [], notes=[])
 
     def skip(self, one: Skipped) -> None:
         """Something is left out."""
@@ -73,6 +79,7 @@ class Loaded(msgspec.Struct):
             for table, count in more.items():
                 mine[table] = mine.get(table, 0) + count
         self.left_out += part.left_out
+        self.notes += part.notes[: LIMITS.import_statements - len(self.notes)]
         self.skipped += part.skipped[: LIMITS.skips_told - len(self.skipped)]
 
     def told(self) -> dict[str, Any]:
@@ -85,7 +92,16 @@ class Loaded(msgspec.Struct):
             "forgotten": self.forgotten,
             "skipped": first,
             "skipped_count": self.left_out,
+            "notes": self.notes,
         }
+
+    def learn(self, indexing: facts.Indexing) -> None:
+        """Add what the index must be told."""
+        self.changed += indexing.changed
+        self.removed += indexing.removed
+        self.rows += indexing.added
+        self.vectors += indexing.reused
+        self.pending |= indexing.pending
 
 
 def batches(records: Iterator[Record]) -> Iterator[list[Record]]:
@@ -166,11 +182,18 @@ def present(db: Database, batch: Sequence[Record], come: From, forgotten: Forgot
                     if _forgotten_note(db, part, come, forgotten):
                         _count(done.forgotten, "memories")
                         continue
-                    here = _exists(db, "memories", stable_id("m", come.origin, part.id))
+                    own = stable_id("m", come.origin, part.id)
+                    here = _exists(db, "memories", own)
                     _tell(done, "memories", here)
+                    if len(part.text) <= claims.READ_CHARS and not (here and _is_mine(db, own)):
+                        done.notes.append(part.text)
             case Skipped():
                 done.skip(record)
     return done
+
+
+def _is_mine(db: Database, own: str) -> bool:
+    return any(one.trust == "user" for one in tables.chain(db, own))
 
 
 # --- conversations ---------------------------------------------------------------------------
@@ -256,6 +279,9 @@ def _chat_id(chat: Chat, come: From) -> str:
 
 def _note(db: Database, note: Note, come: From, source: str, model: str, done: Loaded) -> None:
     own = stable_id("m", come.origin, note.id)
+    if trust.approval(note.text) in come.mine:
+        _mine(db, own, note, come, source, model, done)
+        return
     try:
         fresh = rows.fresh(_memory(note, come), come.moment)
     except (EmptyText, InvalidInput) as exc:
@@ -282,12 +308,34 @@ def _again(db: Database, own: str, note: Note, come: From, model: str, done: Loa
     if len(versions) > 1:
         _count(done.different, "memories")
         return None
-    indexing = facts.supersede(db, versions[0], note.text, {}, come.moment, model).index(db)
-    done.changed += indexing.changed
-    done.rows += indexing.added
-    done.vectors += indexing.reused
-    done.pending |= indexing.pending
+    done.learn(facts.supersede(db, versions[0], note.text, {}, come.moment, model).index(db))
     return _tell(done, "memories", here=False)
+
+
+def _mine(
+    db: Database, own: str, note: Note, come: From, source: str, model: str, done: Loaded
+) -> None:
+    """The user said yes to exactly this: a fact of theirs, which closes what it contradicts."""
+    versions = tables.chain(db, own) if tables.exists(db, own) else []
+    if any(one.trust == "user" and one.text == note.text for one in versions):
+        return _tell(done, "memories", here=True)
+    new = msgspec.structs.replace(
+        _memory(note, come), kind="fact", thread=None, approved=trust.approval(note.text)
+    )
+    try:
+        item = facts.fresh(new, come.moment)
+    except (EmptyText, InvalidInput) as exc:
+        return done.skip(Skipped("note", note.place, exc.message))
+    row = item.row | {"source_id": source} | ({} if versions else {"id": own})
+    work = facts.Work()
+    kept = facts.store_one(db, msgspec.structs.replace(item, row=row), model, work)
+    for old in versions:
+        if old.valid_to is None:
+            end = max(come.moment, old.valid_from)
+            tables.update(db, old.id, {"valid_to": end, "superseded_by": kept.id})
+            work.changed.append(old.id)
+    done.learn(work.index(db))
+    return _tell(done, "memories", here=not work.stored)
 
 
 def _memory(note: Note, come: From) -> NewMemory:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -85,13 +85,15 @@ class Transfers:
         origin: str = "auto",
         dry_run: bool = False,
         with_forgotten: bool = False,
+        mine: Collection[str] = (),
     ) -> AsyncGenerator[dict[str, Any], None]:
         """Import a file, or its bytes; yields how far it is, and last what became of its contents.
 
         A file of Nestor's own is read and checked whole before anything is stored; of another
         program's, what was read before an error stays. What was forgotten stays so, unless
-        `with_forgotten`. Raises NotFound, ImportInvalid, ImportNewer,
-        PasswordNeeded, PasswordWrong or Conflict.
+        `with_forgotten`. Notes of another program become the user's own facts where `mine` has the
+        SHA-256 of exactly their text; a dry run lists `notes` to choose from. Raises NotFound,
+        ImportInvalid, ImportNewer, PasswordNeeded, PasswordWrong or Conflict.
         """
         with self._alone():
             async with self._incoming.here(source, origin) as path:
@@ -101,7 +103,7 @@ class Transfers:
                 steps = (
                     self._restore(path, password, dry_run, with_forgotten)
                     if ours
-                    else self._take(path, origin, dry_run, with_forgotten)
+                    else self._take(path, origin, dry_run, with_forgotten, frozenset(mine))
                 )
                 async with contextlib.aclosing(steps):
                     async for step in steps:
@@ -156,12 +158,12 @@ class Transfers:
         return done.outcome
 
     async def _take(
-        self, path: Path, origin: str, dry_run: bool, back: bool
+        self, path: Path, origin: str, dry_run: bool, back: bool, mine: frozenset[str]
     ) -> AsyncGenerator[dict[str, Any], None]:
         """Import another program's file."""
         total = loader.Loaded.nothing()
         try:
-            async for step in self._take_each(path, origin, dry_run, back, total):
+            async for step in self._take_each(path, origin, dry_run, back, mine, total):
                 yield step
         except ImportInvalid as exc:
             if dry_run or not total.added:
@@ -169,11 +171,19 @@ class Transfers:
             raise type(exc)(exc.message, _HALF) from exc
 
     async def _take_each(
-        self, path: Path, origin: str, dry_run: bool, back: bool, total: loader.Loaded
+        self,
+        path: Path,
+        origin: str,
+        dry_run: bool,
+        back: bool,
+        mine: frozenset[str],
+        total: loader.Loaded,
     ) -> AsyncGenerator[dict[str, Any], None]:
         moment = self._clock()
         come: loader.From | None = None
-        async for come, batch, step in self._each(lambda: self._records(path, origin, moment)):
+        async for come, batch, step in self._each(
+            lambda: self._records(path, origin, moment, mine)
+        ):
             part = await self._take_batch(come, batch, dry_run, back)
             if part.pending:
                 self._on_pending()
@@ -194,11 +204,11 @@ class Transfers:
         )
 
     def _records(
-        self, path: Path, origin: str, moment: str
+        self, path: Path, origin: str, moment: str, mine: frozenset[str]
     ) -> Iterator[tuple[loader.From, list[Record], dict[str, Any]]]:
         with archive.opened(path, self._incoming.make()) as opened:
             name, importer = origins.importer(opened, origin)
-            come = loader.From(name, importer.LABEL, opened.title, self.system, moment)
+            come = loader.From(name, importer.LABEL, opened.title, self.system, moment, mine)
             done = 0
             yield come, [], _count_step(done)
             for batch in loader.batches(importer.read(opened)):
@@ -207,6 +217,7 @@ class Transfers:
 
     def _learn(self, done: loader.Loaded) -> None:
         self._tombstones.keep(done.stones)
+        self._index.remove(done.removed)
         for row in done.changed:
             self._index.change(row)
         self._index.add(done.rows)
