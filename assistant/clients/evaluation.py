@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from assistant.clients import console
 from assistant.errors import DiskFull
 
-BAR = 24
+BAR = 20
 _ROW, _LEFT, _WIDTH = 26, 250, 320
 """Pixels of the picture."""
 
@@ -30,11 +30,15 @@ def following() -> Progress:
 def show(report: dict[str, Any], *, details: bool) -> None:
     """The table; with `details`, everything that was wrong."""
     rows = [
-        (one["name"], bar(one["percent"]), f"{one['percent']:.0f} %",
-         f"{one['right']} of {one['of']}", one["about"])
+        (
+            one["name"],
+            bar(one["percent"]),
+            f"{one['percent']:.0f} %",
+            f"{one['right']} of {one['of']}",
+        )
         for one in report["scores"]
-    ]  # fmt: skip
-    console.table(("score", "", "", "right", "what is right"), rows)
+    ]
+    console.table(("score", "", "", "right"), rows)
     times = [
         (one["name"], f"{one['p50_ms']:,.0f} ms", f"{one['p95_ms']:,.0f} ms", str(one["n"]))
         for one in report["timings"]

@@ -13,25 +13,24 @@ from assistant.evaluation.questions import Questions, load
 from assistant.evaluation.subject import Maker, Reply, Subject
 
 Progress = Callable[[str, int, int], None]
-"""Hears which exam it is, and how many checks of about how many are done."""
+"""Hears which exam it is, and how many checks of how many are done."""
 
 
 def _silent(_exam: str, _done: int, _total: int) -> None:
     """Nobody looks on."""
 
 
-def expected(asked: Questions) -> int:
+def expected(asked: Questions, exams: Sequence[str]) -> int:
     """How many checks there will be."""
-    per_pair = 4
-    return (
-        4 * len(asked.stale)
-        + len(asked.contradiction)
-        + 2 * (len(asked.known) + len(asked.unknown))
-        + len(asked.secret)
-        + 2 * len(asked.poison)
-        + 1
-        + per_pair * len(asked.pair)
-    )
+    counts = {
+        "corrections": sum(2 + len(one.ask) for one in asked.stale),
+        "contradictions": len(asked.contradiction),
+        "abstention": 2 * (len(asked.known) + len(asked.unknown)),
+        "deletion": len(asked.secret),
+        "poisoning": 2 * len(asked.poison) + 1,
+        "languages": sum(len(one.asks) for one in asked.pair),
+    }
+    return sum(counts[name] for name in exams)
 
 
 async def examine(
@@ -48,7 +47,7 @@ async def examine(
     times: dict[str, list[float]] = {}
     replies: list[Reply] = []
     skipped = []
-    done, total = 0, expected(asked)
+    done, total = 0, expected(asked, exams)
 
     def told(name: str, seconds: float) -> None:
         times.setdefault(name, []).append(seconds)
@@ -61,7 +60,7 @@ async def examine(
                     async for score, check in marked:
                         checks.setdefault(score, []).append(check)
                         done += 1
-                        progress(name, done, max(done, total))
+                        progress(name, done, total)
         except AssistantError as exc:
             skipped.append(f"{name}: {exc.message}")
     speeds = sorted(reply.tokens_per_s for reply in replies if reply.tokens_per_s)

@@ -5,7 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
 import tempfile
+import time
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -104,10 +110,8 @@ async def test_a_forget_that_leaves_what_was_quoted_is_found_out(home, monkeypat
 async def test_a_memory_that_believes_everybody_is_found_out(home, monkeypatch):
     monkeypatch.setattr("assistant.memory.suggestions.own_words", lambda text: text)
     monkeypatch.setattr("assistant.memory.knowledge.own_words", lambda text: text)
-    monkeypatch.setattr("assistant.memory.claims._QUOTED", marks.re.compile(r"(?!)"))
-    monkeypatch.setattr(
-        "assistant.memory.candidates._QUOTED", marks.re.compile(r"(?!)"), raising=False
-    )
+    monkeypatch.setattr("assistant.memory.claims._QUOTED", re.compile(r"(?!)"))
+    monkeypatch.setattr("assistant.memory.candidates._QUOTED", re.compile(r"(?!)"), raising=False)
     broken, _ = await examined(home, "poisoning")
     assert broken["poisoning"]["percent"] < 80
 
@@ -144,6 +148,34 @@ async def test_interrupted_it_leaves_nothing(home, tmp_path):
     assert list(tmp_path.glob("nestor-eval-*")) == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C of a process of its own")
+def test_ctrl_c_ends_it_and_leaves_nothing(home, tmp_path):
+    running = subprocess.Popen(
+        [sys.executable, "-m", "assistant", "eval", "--model", "fake"],
+        env=os.environ | {"TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    until = time.monotonic() + 30
+    while not list(tmp_path.glob("nestor-eval-*/subject-*/data/memory.db")):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=20)
+    assert (running.returncode, out) == (1, b"")
+    assert b"Aborted" in err
+    assert b"Traceback" not in err
+    assert list(tmp_path.glob("nestor-eval-*")) == []
+
+
+async def test_progress_counts_what_is_there(home):
+    told = []
+    report = await trial._run(
+        home, SETTINGS, ["contradictions", "deletion"], lambda *one: told.append(one)
+    )
+    checks = sum(one["of"] for one in report["scores"])
+    assert [done for _, done, _ in told] == list(range(1, checks + 1))
+    assert {total for _, _, total in told} == {checks}
+
+
 def test_the_command(home, tmp_path):
     picture = tmp_path / "scores.svg"
     done = CliRunner().invoke(
@@ -167,7 +199,7 @@ def test_a_picture_of_any_scores():
     ]}  # fmt: skip
     root = ET.fromstring(evaluation.picture(report))
     assert "nestor eval: a<b, &" in "".join(root.itertext())
-    assert (evaluation.bar(0), evaluation.bar(100)) == ("░" * 24, "█" * 24)
+    assert (evaluation.bar(0), evaluation.bar(100)) == ("░" * 20, "█" * 20)
 
 
 def test_questions_are_whole():
