@@ -71,7 +71,8 @@ async def state(use: Use) -> Response:
 async def claim(request: Request, body: Claimed) -> Response:
     """For the new device, without a token: claim the window, then ask again until it is accepted.
 
-    Waits up to `pair_poll_s` seconds for the owner. 202 while the owner has not answered.
+    The first claim is answered at once, with the characters to compare; who asks again waits up to
+    `pair_poll_s` seconds for the owner. 202 while the owner has not answered.
     """
     use: Services = request.app.state.services
     await use.wait()

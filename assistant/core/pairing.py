@@ -160,12 +160,12 @@ class Pairing:
     async def claim(
         self, proof: str, nonce: str, name: str, kind: Literal["phone", "computer"]
     ) -> Answer:
-        """Take the window, or ask how it stands; waits a little for the owner's answer.
+        """Take the window, or ask how it stands; only who asks again waits a little for the owner's answer.
 
         Raises PairingRefused, the same for every cause.
         """
-        window, claim = self._take(proof, nonce, name, kind)
-        if not claim.token:
+        window, claim, first = self._take(proof, nonce, name, kind)
+        if not claim.token and not first:  # the first answer brings the characters to compare
             try:
                 async with asyncio.timeout(LIMITS.pair_poll_s):
                     await window.decided.wait()
@@ -188,8 +188,11 @@ class Pairing:
 
     def _take(
         self, proof: str, nonce: str, name: str, kind: Literal["phone", "computer"]
-    ) -> tuple[_Window, Claim]:
-        """One step, with nothing awaited in it: of many who claim at once, one gets the window."""
+    ) -> tuple[_Window, Claim, bool]:
+        """The window, its claim, and whether that is new.
+
+        One step, with nothing awaited in it: of many who claim at once, one gets the window.
+        """
         window = self._current()
         if window is None:
             raise PairingRefused
@@ -198,12 +201,13 @@ class Pairing:
             if window.tries <= 0:
                 self._drop(window)
             raise PairingRefused
+        first = window.claim is None
         if window.claim is None:
             check = check_characters(window.network.fingerprint, window.salt, nonce, name)
             window.claim = Claim(nonce, name, kind, check)
         elif not hmac.compare_digest(window.claim.nonce.encode(), nonce.encode()):
             raise PairingRefused
-        return window, window.claim
+        return window, window.claim, first
 
     async def accept(self, check: str) -> Device:
         """The owner's yes to these check characters: the device is let in. Raises PairingRefused."""

@@ -15,7 +15,6 @@ from assistant.listen.interfaces import candidates
 on_a_network = pytest.mark.skipif(
     not any(one.kind == "home" for one in candidates()), reason="no network interface but loopback"
 )
-POLL_MS = (LIMITS.pair_poll_s + 10) * 1000
 WORDS = 40
 """Of a slow answer."""
 SLOW = " ".join(f"word{n}" for n in range(WORDS))
@@ -135,8 +134,7 @@ def test_a_phone_is_paired_when_both_screens_show_the_same(world):
     phone.page.goto(f"{world.daemon.url}/#{opened['url'].partition('#')[2]}")
     phone.page.get_by_label("Name").fill("My phone")
     phone.page.get_by_role("button", name="Connect").tap()
-    # The daemon answers a claim when the owner does, or after a while.
-    shown = phone.page.locator(".check-characters").inner_text(timeout=POLL_MS)
+    shown = phone.page.locator(".check-characters").inner_text(timeout=LIMITS.pair_poll_s * 500)
     expect(pc.page.locator(".check-characters")).to_have_text(shown)
     pc.page.get_by_role("button", name="Yes, let it in").click()
     expect(phone.page.get_by_text("No chats yet")).to_be_visible()
@@ -158,7 +156,7 @@ def test_a_certificate_that_is_another_is_refused_by_the_phone(world):
     phone.page.goto(f"{world.daemon.url}/#{fragment}")
     phone.page.get_by_role("button", name="Connect").tap()
     refusal = phone.page.get_by_role("alert")
-    expect(refusal).to_contain_text("do not fit the certificate", timeout=POLL_MS)
+    expect(refusal).to_contain_text("do not fit the certificate")
 
 
 # --- chat ------------------------------------------------------------------------------------

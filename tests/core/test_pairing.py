@@ -100,6 +100,23 @@ async def test_a_phone_is_let_in(house):
     assert house.pairing.state().state == "closed"
 
 
+async def test_the_first_answer_brings_the_characters_at_once(house, monkeypatch):
+    """A phone has to show them before its owner can compare anything."""
+    import msgspec
+
+    from assistant.core import pairing
+
+    monkeypatch.setattr(pairing, "LIMITS", msgspec.structs.replace(LIMITS, pair_poll_s=30))
+    opened = await house.pairing.start(Grant())
+    async with asyncio.timeout(5):
+        first = await house.claim(opened.secret)
+    asking = asyncio.create_task(house.claim(opened.secret))
+    await asyncio.sleep(0.02)
+    assert not asking.done()
+    await house.pairing.accept(first.check)
+    assert (await asking).token
+
+
 async def test_who_waits_hears_the_owners_yes_at_once(house):
     opened = await house.pairing.start(Grant())
     check = (await house.claim(opened.code)).check

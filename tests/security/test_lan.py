@@ -11,7 +11,6 @@ import secrets
 import ssl
 import subprocess
 import sys
-import threading
 import time
 
 import httpx
@@ -85,14 +84,12 @@ class Phone:
 
 def paired(daemon, **grant):
     phone = Phone(daemon.api.post("/api/v1/pair", json=grant).json())
-    answers = []
-    thread = threading.Thread(target=lambda: answers.append(phone.claim()))
-    thread.start()
-    while (seen := daemon.api.get("/api/v1/pair").json())["state"] != "claimed":
-        time.sleep(0.02)
+    status, first = phone.claim()
+    assert (status, first["state"]) == (202, "waiting")
+    seen = daemon.api.get("/api/v1/pair").json()
+    assert (seen["state"], seen["check"]) == ("claimed", first["check"])
     daemon.api.post("/api/v1/pair/accept", json={"check": seen["check"]}).raise_for_status()
-    thread.join()
-    ((status, answer),) = answers
+    status, answer = phone.claim()
     assert status == 200
     network = phone.opened["network"]
     assert seen["check"] == answer["check"]

@@ -2,7 +2,7 @@
 
 import { html, useEffect, useState } from "../vendor/preact.js";
 import { call } from "./api.js";
-import { Problem, confirm } from "./parts.js";
+import { Problem, confirm, saved } from "./parts.js";
 import { drop } from "./session.js";
 import { theme } from "./settings.js";
 import { use } from "./store.js";
@@ -28,11 +28,23 @@ export function Options({ install }) {
     ${install
       ? html`<button type="button" class="main" onClick=${() => install.prompt()}>${t("settings.install")}</button>`
       : html`<p class="note">${isSecureContext ? t("settings.install.how") : t("settings.insecure")}</p>`}
+    ${location.protocol === "https:" && html`<${Authority} />`}
     <${State} />
     <h2>${t("settings.this")}</h2>
     <p>${t("settings.leave.text")}</p>
     <button type="button" class="danger" onClick=${() => confirm(t("settings.leave"), t("settings.leave.text"), t("settings.leave"), drop)}>${t("settings.leave")}</button>
   </section>`;
+}
+
+/** What a phone installs once, so that its browser trusts this page: it is read with the token, then saved. */
+function Authority() {
+  const [problem, setProblem] = useState(null);
+  const save = () => call("GET", "/api/v1/pair/authority").then(({ authority }) => saved(authority, "nestor.crt", "application/x-x509-ca-cert")).catch(setProblem);
+  return html`<h2>${t("authority")}</h2>
+    <p>${t("authority.text")}</p>
+    <${Problem} problem=${problem} />
+    <button type="button" onClick=${save}>${t("authority.save")}</button>
+    <p class="note">${t("authority.how")}</p>`;
 }
 
 function State() {

@@ -5,7 +5,7 @@ import { ApiError, call } from "./api.js";
 import { devices } from "./devices.js";
 import { on } from "./feed.js";
 import { Link } from "./markdown.js";
-import { Problem, dialog, say } from "./parts.js";
+import { Problem, dialog, say, saved } from "./parts.js";
 import { client } from "./session.js";
 import { use, value } from "./store.js";
 import { moment, size, t } from "./words.js";
@@ -105,11 +105,7 @@ function Parcel({ one }) {
   const save = async () => {
     try {
       const { content } = await call("GET", `/api/v1/parcels/${one.id}`);
-      const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
-      // Never opened here: whatever it is, it is saved as a file.
-      const address = URL.createObjectURL(new Blob([bytes], { type: "application/octet-stream" }));
-      Object.assign(document.createElement("a"), { href: address, download: one.name }).click();
-      setTimeout(() => URL.revokeObjectURL(address), 10_000);
+      saved(Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0)), one.name);
     } catch (found) {
       setProblem(found);
     }

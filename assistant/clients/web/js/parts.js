@@ -34,6 +34,13 @@ export function Empty({ title, children }) {
   return html`<div class="empty"><h3>${title}</h3><p>${children}</p></div>`;
 }
 
+/** Save bytes as a file. It is never opened here, whatever it is. */
+export function saved(bytes, name, type = "application/octet-stream") {
+  const address = URL.createObjectURL(new Blob([bytes], { type }));
+  Object.assign(document.createElement("a"), { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
+
 // --- news in a corner, said once -----------------------------------------------------------------
 
 export const news = value([]);

@@ -173,6 +173,10 @@ export const EN = {
   "parcel.waiting": "waiting",
 
   settings: "Settings",
+  authority: "Trust this page",
+  "authority.text": "Your browser cannot know this computer. Install its certificate once, and the page can be installed, opens without the computer and may use the microphone. It vouches for addresses at home alone.",
+  "authority.save": "Save the certificate",
+  "authority.how": "Android: Settings, Security, Install a certificate, CA certificate. iPhone: open the file, then Settings, Profile downloaded, and General, About, Certificate Trust Settings.",
   "settings.app": "App",
   "settings.install": "Install as an app",
   "settings.install.how": "Your browser's menu can add this page to the home screen.",

@@ -173,6 +173,10 @@ export const FR = {
   "parcel.waiting": "en attente",
 
   settings: "Réglages",
+  authority: "Faire confiance à cette page",
+  "authority.text": "Votre navigateur ne peut pas connaître cet ordinateur. Installez une fois son certificat : la page pourra être installée, s’ouvrir sans l’ordinateur et utiliser le micro. Il ne vaut que pour des adresses de la maison.",
+  "authority.save": "Enregistrer le certificat",
+  "authority.how": "Android : Paramètres, Sécurité, Installer un certificat, Certificat CA. iPhone : ouvrez le fichier, puis Réglages, Profil téléchargé, et Général, Informations, Réglages des certificats.",
   "settings.app": "Application",
   "settings.install": "Installer comme application",
   "settings.install.how": "Le menu de votre navigateur peut ajouter cette page à l’écran d’accueil.",
