@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,26 @@ def tiny_model() -> Path:
 def starter_model() -> Path:
     """Qwen2.5-Coder-0.5B: the embedded default."""
     return _pulled("starter")
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Callable[[str, str, str], None]:
+    """Notes what was measured and what was asked for: a line of the table at the end of a run."""
+    return lambda what, found, limit: record_property("figure", (what, found, limit))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One table of all figures."""
+    reports = [one for kind in ("passed", "failed") for one in terminalreporter.stats.get(kind, [])]
+    rows = {
+        tuple(value)
+        for report in reports
+        for name, value in getattr(report, "user_properties", [])
+        if name == "figure" and report.when == "call"
+    }
+    if not rows:
+        return
+    terminalreporter.section("figures")
+    wide = [max(len(row[column]) for row in rows) for column in range(2)]
+    for what, found, limit in sorted(rows):
+        terminalreporter.line(f"{what:<{wide[0]}}  {found:<{wide[1]}}  {limit}")

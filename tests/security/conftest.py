@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import re
 import socket
 
@@ -18,6 +19,30 @@ TABLE = [
     for method in sorted(methods)
 ]
 
+FULL = os.environ.get("NESTOR_SECURITY") == "full"
+"""Whether this is `make test-security`."""
+
+_LIVELY = (
+    "/health",
+    "/api/v1/status",
+    "/api/v1/doctor",
+    "/api/v1/events",
+    "/diagnose",
+    "/api/v1/pair",
+)
+"""What says something else each time, or takes long to say."""
+
+
+def snapshot(daemon):
+    """All that the owner can read without naming an id, and every chat's turns."""
+    found = {}
+    for method, path in TABLE:
+        if method == "GET" and "{" not in path and not path.endswith(_LIVELY):
+            found[path] = daemon.api.get(path).json()
+    for row in found["/api/v1/conversations"]["items"]:
+        found[row["id"]] = daemon.api.get(f"/api/v1/conversations/{row['id']}").json()
+    return found
+
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory):
@@ -30,11 +55,12 @@ def daemon(tmp_path_factory):
 class Raw:
     """One connection; every header as given. Reconnects when the daemon hung up."""
 
-    def __init__(self, port):
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    def __init__(self, port, address="127.0.0.1", tls=None):
+        kind = http.client.HTTPSConnection if tls else http.client.HTTPConnection
+        self.connection = kind(address, port, timeout=30, **({"context": tls} if tls else {}))
 
-    def send(self, method, path, headers, body=None):
-        """(status, headers, parsed body)"""
+    def send(self, method, path, headers, body=None, whole=False):
+        """(status, headers, parsed body). `whole`: an answer that is no JSON is given as bytes."""
         for again in (True, False):
             try:
                 self.connection.putrequest(
@@ -53,7 +79,8 @@ class Raw:
                 if not again:
                     raise
             else:
-                return response.status, response.headers, json.loads(data)
+                plain = whole and "json" not in response.headers.get("Content-Type", "")
+                return response.status, response.headers, data if plain else json.loads(data)
         raise AssertionError
 
 
@@ -87,14 +114,16 @@ def sealed(headers):
     assert "server" not in headers
 
 
-def exchange(port, data, timeout=15):
-    """Send bytes on a fresh socket, read until the other side hangs up."""
-    with socket.create_connection(("127.0.0.1", port), timeout=timeout) as sock:
+def exchange(port, data, timeout=15, address="127.0.0.1", until=b""):
+    """Send bytes on a fresh socket, read until the other side hangs up, or has said `until`."""
+    with socket.create_connection((address, port), timeout=timeout) as sock:
         sock.sendall(data)
         said = b""
         try:
             while chunk := sock.recv(65_536):
                 said += chunk
+                if until and until in said:
+                    break
         except (TimeoutError, ConnectionError):
             pass
         return said
