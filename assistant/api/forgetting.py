@@ -73,8 +73,8 @@ async def forget(use: Use, asks: Caller, body: ForgetIn) -> Response:
     that its dry run answers.
     """
     which = body.value()
-    if asks.classes is not None and not which.ids:
-        raise ScopeMissing("This device sees some memories only, and forgets by id alone.")
+    if asks.sight is not None and not which.ids:  # what a search finds, it would learn
+        raise ScopeMissing("This device does not see all memories, and forgets by id alone.")
     if which.everything and "admin" not in asks.scopes:
         raise ScopeMissing("To forget everything needs the scope admin.")
     for memory_id in which.ids:

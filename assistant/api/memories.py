@@ -143,7 +143,10 @@ async def read(use: Use, asks: Caller, memory_id: str) -> Response:
 
 @router.patch("/memories/{memory_id}", openapi_extra=needs("memory.write"))
 async def edit(use: Use, asks: Caller, memory_id: str, body: MemoryEdit) -> Response:
-    """Correct a memory. With a new text this answers the new row; the old one is its history."""
+    """Correct a memory. With a new text this answers the new row; the old one is its history.
+
+    A device that may write but not read is told the new row's id alone.
+    """
     if body.text is not None:
         check_text(body.text, LIMITS.memory_chars)
     await visible(use, asks, memory_id)
@@ -152,7 +155,7 @@ async def edit(use: Use, asks: Caller, memory_id: str, body: MemoryEdit) -> Resp
         memory_id, text=text, kind=body.kind, importance=body.importance
     )
     use.feed.tell("memories", {})
-    return reply(changed)
+    return reply(changed if in_classes(changed.scope, asks.sight) else {"id": changed.id})
 
 
 @router.delete("/memories/{memory_id}", openapi_extra=needs("memory.write"))

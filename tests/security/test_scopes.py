@@ -345,6 +345,20 @@ def test_a_device_kept_to_work_learns_nothing_else_by_any_way(daemon, device):
     assert set(warmed.json()["memories"]) <= listed
 
 
+def test_a_device_that_may_write_only_reads_nothing_by_writing(daemon, device):
+    row = daemon.api.post("/api/v1/memories", json={"text": "The key is under Vermeer"}).json()
+    _, client = device("memory.write")
+    changed = client.patch(f"/api/v1/memories/{row['id']}", json={"importance": 0.9})
+    assert (changed.status_code, changed.json()) == (200, {"id": row["id"]})
+    for choice in ({"query": "Vermeer"}, {"source": "api"}, {"after": "2020-01-01"}):
+        for dry in (True, False):
+            asked = client.post("/api/v1/forget", json=choice | {"dry_run": dry})
+            assert asked.json()["error"]["code"] == "scope_missing", choice
+    assert daemon.api.get(f"/api/v1/memories/{row['id']}").json()["importance"] == 0.9
+    gone = client.post("/api/v1/forget", json={"ids": [row["id"]]})
+    assert gone.json()["forgotten"] == [row["id"]]
+
+
 def test_a_device_that_may_only_chat_gets_no_memories(daemon, device):
     daemon.api.post("/api/v1/memories", json={"text": "The safe is behind the Vermeer"})
     _, client = device("chat")
