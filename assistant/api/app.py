@@ -21,6 +21,7 @@ from assistant.api import (
     openai,
     pair,
     parcels,
+    schema,
     sources,
     suggestions,
     transfer,
@@ -78,6 +79,7 @@ def routes(services: Services) -> FastAPI:
     )
     app.state.services = services
     faults.install(app)
+    schema.install(app)
     for router in ROUTERS:
         app.include_router(router)
     return app

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from assistant.api.access import needs
-from assistant.api.deps import Use
+from assistant.api.deps import Flag, Use
 from assistant.api.replies import reply
 from assistant.api.services import Services
 from assistant.config import LIMITS
@@ -27,7 +27,7 @@ class NewBackup(BaseModel):
     to: str | None = Field(
         None, max_length=LIMITS.path_chars, description="An absolute folder; it must exist."
     )
-    purge: bool = Field(False, strict=True, description="Remove all older ones afterwards.")
+    purge: Flag = Field(False, description="Remove all older ones afterwards.")
 
 
 @router.get("", openapi_extra=needs("admin"))

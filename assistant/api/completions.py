@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from pydantic import BaseModel, Field
 
+from assistant.api.deps import Flag
 from assistant.config import LIMITS
 from assistant.errors import InvalidInput, SchemaUnsupported, UnsupportedParameter
 from assistant.types import Format, Message, Part, Request, Role, Sampling, Tool, ToolCall
@@ -149,7 +150,7 @@ class ResponseFormat(BaseModel):
 class StreamOptions(BaseModel):
     """Options of a stream."""
 
-    include_usage: bool | None = None
+    include_usage: Flag | None = None
 
 
 class ChatRequest(BaseModel):
@@ -157,7 +158,7 @@ class ChatRequest(BaseModel):
 
     model: str = Field(DEFAULT, max_length=LIMITS.name_chars)
     messages: list[ChatMessage] = Field(min_length=1, max_length=LIMITS.completion_messages)
-    stream: bool | None = None
+    stream: Flag | None = None
     stream_options: StreamOptions | None = None
     temperature: Annotated[float | None, Field(ge=0, le=2, allow_inf_nan=False)] = None
     top_p: Annotated[float | None, Field(gt=0, le=1, allow_inf_nan=False)] = None
@@ -168,10 +169,10 @@ class ChatRequest(BaseModel):
         list[Annotated[str, Field(max_length=LIMITS.stop_chars)]], Field(max_length=LIMITS.stop_strings)
     ] | None = None  # fmt: skip
     n: Annotated[int | None, Field(ge=1, le=128)] = None
-    logprobs: bool | None = None
+    logprobs: Flag | None = None
     tools: Annotated[list[FunctionTool] | None, Field(max_length=LIMITS.tools)] = None
     tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
-    parallel_tool_calls: bool | None = None
+    parallel_tool_calls: Flag | None = None
     response_format: ResponseFormat | None = None
     functions: Any = None
     function_call: Any = None

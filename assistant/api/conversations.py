@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from assistant.api.access import needs
 from assistant.api.backups import deleted
-from assistant.api.deps import Caller, Cursor, Limit, Use, own_chat
+from assistant.api.deps import Caller, Cursor, Flag, Limit, Use, own_chat
 from assistant.api.replies import page, reply
 from assistant.config import LIMITS
 from assistant.core.checks import check_text
@@ -25,7 +25,7 @@ class NewConversation(BaseModel):
 
     title: str = Field("", max_length=LIMITS.title_chars)
     learn: Learning | Literal[""] = ""
-    memory: bool = True
+    memory: Flag = True
 
 
 class Change(BaseModel):
@@ -33,7 +33,7 @@ class Change(BaseModel):
 
     title: str | None = Field(None, max_length=LIMITS.title_chars)
     learn: Learning | Literal[""] | None = None
-    memory: bool | None = None
+    memory: Flag | None = None
 
 
 @router.post("", status_code=201, openapi_extra=needs("chat"))

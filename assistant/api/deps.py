@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
+from pydantic import Field
 
 from assistant.api.auth import DEVICE
 from assistant.api.services import Services
@@ -29,6 +30,8 @@ async def caller(request: Request) -> Device:
 
 Use = Annotated[Services, Depends(services)]
 Caller = Annotated[Device, Depends(caller)]
+Flag = Annotated[bool, Field(strict=True)]
+"""true or false in a body, and nothing that merely looks like it: `"dry_run": "n"` is no dry run."""
 Limit = Annotated[int, Query(ge=1, le=LIMITS.page_rows, description="Rows in this page.")]
 Cursor = Annotated[
     str | None, Query(max_length=LIMITS.name_chars, description="`next` of the page before.")

@@ -10,11 +10,12 @@ from starlette.responses import Response
 from assistant.api.access import needs
 from assistant.api.deps import Caller, Use
 from assistant.api.replies import event_stream, last_seen
+from assistant.api.schema import STREAM
 
 router = APIRouter(prefix="/api/v1/events", tags=["events"])
 
 
-@router.get("", openapi_extra=needs("chat"))
+@router.get("", openapi_extra=needs("chat") | STREAM)
 async def events(
     use: Use, asks: Caller, last_event_id: Annotated[str | None, Header(max_length=20)] = None
 ) -> Response:

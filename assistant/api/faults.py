@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from assistant.api.replies import error_reply
+from assistant.api.schema import methods
 from assistant.errors import (
     AssistantError,
     Internal,
@@ -61,5 +62,11 @@ def install(app: FastAPI) -> None:
     async def http(request: Request, exc: HTTPException) -> Response:
         error = _BY_STATUS.get(exc.status_code, InvalidInput if exc.status_code < 500 else Refused)
         response = error_reply(error(), request.scope["path"])
-        response.headers.update(exc.headers or {})
+        headers = dict(exc.headers or {})
+        if (
+            "Allow" in headers
+        ):  # Starlette names the methods of one route, and a path may have several
+            named = {*headers["Allow"].split(", "), *methods(app, request.scope["path"])}
+            headers["Allow"] = ", ".join(sorted(named))
+        response.headers.update(headers)
         return response

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from assistant.api.access import needs
 from assistant.api.backups import deleted
-from assistant.api.deps import Caller, Use
+from assistant.api.deps import Caller, Flag, Use
 from assistant.api.memories import visible
 from assistant.config import LIMITS
 from assistant.core.checks import check_text
@@ -36,10 +36,10 @@ class ForgetIn(BaseModel):
     )
     after: _Moment = Field(None, description="Said at this time or later; turns of chats too.")
     before: _Moment = Field(None, description="Said before this time; turns of chats too.")
-    everything: bool = False
+    everything: Flag = False
     confirm: str = Field("", max_length=64, description="With `everything`: from its dry run.")
-    dry_run: bool = Field(False, description="Only say what would go.")
-    prove: bool = Field(True, description="Search all files afterwards.")
+    dry_run: Flag = Field(False, description="Only say what would go.")
+    prove: Flag = Field(True, description="Search all files afterwards.")
 
     def value(self) -> Forget:
         """As the memory takes it. Raises InvalidInput, EmptyText."""

@@ -119,7 +119,18 @@ async def search(use: Use, asks: Caller, body: Search) -> Response:
     return page([_hit(row) for row in found])
 
 
-@router.post("/memories/import", status_code=201, openapi_extra=needs("memory.write"))
+_ROWS = {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/MemoryIn"}}
+_CONTENT = {
+    "application/json": {"schema": _ROWS},
+    "application/x-ndjson": {"schema": {"type": "string"}},
+}
+
+
+@router.post(
+    "/memories/import",
+    status_code=201,
+    openapi_extra=needs("memory.write") | {"requestBody": {"required": True, "content": _CONTENT}},
+)
 async def import_memories(use: Use, asks: Caller, request: Request) -> Response:
     """Store many: a JSON list, or JSON Lines (`application/x-ndjson`).
 

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from assistant.api.access import needs
 from assistant.api.deps import Use
 from assistant.api.replies import event_stream, page, reply
+from assistant.api.schema import STREAM
 from assistant.config import LIMITS
 from assistant.core.checks import check_text
 from assistant.errors import AssistantError
@@ -40,13 +41,13 @@ async def choose(use: Use, body: Choice) -> Response:
     return reply(await use.models.use(body.model))
 
 
-@router.post("/{model_id}/pull", openapi_extra=needs("admin"))
+@router.post("/{model_id}/pull", openapi_extra=needs("admin") | STREAM)
 async def pull(use: Use, model_id: str) -> Response:
     """Fetch a model; events `progress`, then `done` or `failed`. Ask again to continue."""
     return await _follow(use.models.pull(model_id))
 
 
-@router.post("/{model_id}/verify", openapi_extra=needs("admin"))
+@router.post("/{model_id}/verify", openapi_extra=needs("admin") | STREAM)
 async def verify(use: Use, model_id: str) -> Response:
     """Read the whole file and compare its hash; events as for pull."""
     return await _follow(use.models.verify(model_id))

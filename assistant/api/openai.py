@@ -21,6 +21,7 @@ from assistant.api.completions import DEFAULT, ChatRequest
 from assistant.api.deps import Caller, Use
 from assistant.api.disconnect import unless_gone
 from assistant.api.replies import keep_alive, reply
+from assistant.api.schema import STREAM
 from assistant.api.services import Services
 from assistant.config import LIMITS
 from assistant.core.checks import check_text
@@ -56,7 +57,7 @@ async def read_model(use: Use, model_id: str) -> Response:
     return reply(_model(model_id))
 
 
-@router.post("/chat/completions", openapi_extra=needs("chat"))
+@router.post("/chat/completions", openapi_extra=needs("chat") | STREAM)
 async def chat_completions(
     use: Use,
     asks: Caller,

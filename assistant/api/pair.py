@@ -12,6 +12,7 @@ from assistant.api.access import needs
 from assistant.api.deps import Caller, Use
 from assistant.api.devices import Classes, within
 from assistant.api.replies import page, reply
+from assistant.api.schema import also
 from assistant.api.services import Services
 from assistant.config import LIMITS
 from assistant.core.checks import check_text
@@ -67,7 +68,7 @@ async def state(use: Use) -> Response:
     return reply(use.pairing.state())
 
 
-@router.post("/claim", openapi_extra=needs("public"))
+@router.post("/claim", openapi_extra=needs("public") | also(202))
 async def claim(request: Request, body: Claimed) -> Response:
     """For the new device, without a token: claim the window, then ask again until it is accepted.
 

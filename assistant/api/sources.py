@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from assistant.api.access import needs
-from assistant.api.deps import Cursor, Limit, Use
+from assistant.api.deps import Cursor, Flag, Limit, Use
 from assistant.api.replies import page, reply
 from assistant.config import LIMITS
 from assistant.core.checks import check_text
@@ -28,7 +28,7 @@ class SourceIn(BaseModel):
     ignore: list[Annotated[str, Field(max_length=LIMITS.title_chars)]] = Field(
         [], max_length=LIMITS.source_patterns, description="Patterns as in .gitignore."
     )
-    hidden: bool = Field(False, description="Read hidden files too. Keys and passwords never are.")
+    hidden: Flag = Field(False, description="Read hidden files too. Keys and passwords never are.")
 
 
 @router.post("", status_code=201, openapi_extra=needs("admin"))

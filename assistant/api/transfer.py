@@ -13,9 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import Response, StreamingResponse
 
 from assistant.api.access import needs
-from assistant.api.deps import Use
+from assistant.api.deps import Flag, Use
 from assistant.api.faults import invalid
 from assistant.api.replies import event_stream
+from assistant.api.schema import STREAM
 from assistant.config import LIMITS
 from assistant.core.checks import check_text
 from assistant.errors import AssistantError, InvalidInput
@@ -32,7 +33,7 @@ class Export(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     password: _Password = ""
-    vectors: bool = Field(True, description="Without them the file is a third as large.")
+    vectors: Flag = Field(True, description="Without them the file is a third as large.")
 
 
 class Import(BaseModel):
@@ -40,11 +41,11 @@ class Import(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    path: str = Field(max_length=LIMITS.path_chars, description="Absolute.")
+    path: str = Field(min_length=1, max_length=LIMITS.path_chars, description="Absolute.")
     password: _Password = ""
     origin: Origin = Field("auto", alias="from", description="What made it.")
-    dry_run: bool = False
-    with_forgotten: bool = Field(False, description="Bring back what was forgotten since, too.")
+    dry_run: Flag = False
+    with_forgotten: Flag = Field(False, description="Bring back what was forgotten since, too.")
     mine: list[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field(
         [],
         max_length=LIMITS.import_statements,
@@ -53,7 +54,13 @@ class Import(BaseModel):
     )
 
 
-@router.post("/export", openapi_extra=needs("admin"))
+_FILE = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+
+
+@router.post(
+    "/export",
+    openapi_extra=needs("admin") | {"responses": {"200": {"content": _FILE}}},
+)
 async def export(use: Use, body: Export | None = None) -> Response:
     """Everything remembered, as one file. Not encrypted unless there is a password."""
     asked = body or Export(password="", vectors=True)
@@ -65,12 +72,12 @@ async def export(use: Use, body: Export | None = None) -> Response:
 
 _CONTENT = {
     "application/json": {"schema": Import.model_json_schema()},
-    "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+    **_FILE,
 }
 _BODY = {"requestBody": {"required": True, "content": _CONTENT}}
 
 
-@router.post("/import", openapi_extra=needs("admin") | _BODY)
+@router.post("/import", openapi_extra=needs("admin") | _BODY | STREAM)
 async def import_file(
     use: Use,
     request: Request,

@@ -10,8 +10,9 @@ from starlette.responses import Response
 
 from assistant.api.access import needs
 from assistant.api.conversations import shown_turn
-from assistant.api.deps import Caller, Use, own_chat, own_turn
+from assistant.api.deps import Caller, Flag, Use, own_chat, own_turn
 from assistant.api.replies import event_stream, last_seen, reply
+from assistant.api.schema import STREAM
 from assistant.config import LIMITS
 from assistant.types import Learning
 
@@ -27,13 +28,13 @@ class Question(BaseModel):
     """
 
     text: str = Field(max_length=LIMITS.turn_chars)
-    memory: bool = True
-    store: bool = True
+    memory: Flag = True
+    store: Flag = True
     learn: Learning | None = None
     overflow: Literal["truncate", "error"] = "truncate"
 
 
-@router.post("/conversations/{conversation_id}/turns", openapi_extra=needs("chat"))
+@router.post("/conversations/{conversation_id}/turns", openapi_extra=needs("chat") | STREAM)
 async def ask(use: Use, asks: Caller, conversation_id: str, body: Question) -> Response:
     """Ask, and get the turn's events as they come (`text/event-stream`).
 
@@ -63,7 +64,7 @@ async def read(use: Use, asks: Caller, turn_id: str) -> Response:
     return reply(shown_turn(await use.conversations.turn(turn_id)))
 
 
-@router.get("/turns/{turn_id}/events", openapi_extra=needs("chat"))
+@router.get("/turns/{turn_id}/events", openapi_extra=needs("chat") | STREAM)
 async def events(
     use: Use,
     asks: Caller,

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from assistant.api.access import needs
 from assistant.api.deps import Caller, Use, own_chat
 from assistant.api.replies import reply
+from assistant.api.schema import also
 from assistant.config import LIMITS
 from assistant.errors import AssistantError
 
@@ -28,7 +29,7 @@ class Warm(BaseModel):
     )
 
 
-@router.post("/warm", status_code=202, openapi_extra=needs("chat"))
+@router.post("/warm", status_code=202, openapi_extra=needs("chat") | also(200))
 async def warm(use: Use, asks: Caller, body: Warm) -> Response:
     """Load the model, read the chat and what the draft recalls ahead; answers at once how far that is.
 

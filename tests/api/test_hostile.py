@@ -352,6 +352,25 @@ def test_openai_errors_have_openais_fields(daemon):
     assert {"message", "type", "param", "code"} <= set(error)
 
 
+def test_a_refused_method_is_told_the_ones_that_are_taken(daemon):
+    for path, taken in [
+        ("/api/v1/memories", "GET, POST"), ("/api/v1/memories/m_none", "DELETE, GET, PATCH"),
+        ("/api/v1/memories/search", "POST"), ("/", "GET"),
+    ]:  # fmt: skip
+        response, data = send(daemon, "OPTIONS", path)
+        refused(response, data, "method_not_allowed")
+        assert response.headers["Allow"] == taken
+
+
+@pytest.mark.parametrize("looks_like_it", ["n", "false", 0, 1, "yes", 2])
+def test_only_true_and_false_are_true_and_false(daemon, looks_like_it):
+    """`"dry_run": "y"` would be a dry run, `"dry_run": "n"` would forget."""
+    row = daemon.api.post("/api/v1/memories", json={"text": "Keep this"}).json()
+    body = json.dumps({"ids": [row["id"]], "dry_run": looks_like_it}).encode()
+    refused(*send(daemon, "POST", "/api/v1/forget", body), "invalid_input")
+    assert daemon.api.get(f"/api/v1/memories/{row['id']}").status_code == 200
+
+
 def test_nothing_of_this_brought_the_daemon_down(daemon):
     assert daemon.process.poll() is None
     assert "Traceback" not in daemon.output()
