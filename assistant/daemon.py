@@ -10,7 +10,6 @@ import signal
 import socket
 import sys
 from collections.abc import Collection
-from logging.handlers import RotatingFileHandler
 from typing import Any
 
 from assistant import __version__
@@ -36,13 +35,12 @@ from assistant.instance import Instance, Running
 from assistant.listen.lan import Lan
 from assistant.listen.listener import Listener
 from assistant.listen.sockets import loopback, owners
+from assistant.logs import log_to, unhandled
 from assistant.types import Door
 from assistant.worker import sandbox
 
 log = logging.getLogger("assistant.daemon")
 
-LOG_BYTES = 2 << 20
-LOG_FILES = 3
 GRACE_S = 2
 """For streams that were told to end."""
 
@@ -56,7 +54,7 @@ def run(paths: Paths, settings: Settings) -> None:
     instance = Instance(paths.lock)
     instance.acquire()
     try:
-        _log_to(paths, settings)
+        log_to(paths, settings)
         sockets = loopback(settings.port)
         # Before anybody is told that we are here: an earlier daemon's socket leads nowhere.
         owners_own = _owners_socket(paths)
@@ -93,6 +91,7 @@ class Daemon:
     async def serve(self, sockets: list[socket.socket], owners_own: list[socket.socket]) -> None:
         """Listen at once, open the rest beside it, and end cleanly when told to."""
         stop = asyncio.Event()
+        asyncio.get_running_loop().set_exception_handler(unhandled)
         _on_signals(stop)
         await self._loopback.start(sockets)
         await self._open_owners_door(owners_own)
@@ -320,20 +319,3 @@ def _on_signals(stop: asyncio.Event) -> None:
             loop.add_signal_handler(number, stop.set)
         except NotImplementedError:
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-
-
-def _log_to(paths: Paths, settings: Settings) -> None:
-    form = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
-    file = RotatingFileHandler(
-        paths.log, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8"
-    )
-    root = logging.getLogger()
-    root.setLevel(logging.WARNING)
-    # uvicorn would log whole tracebacks, whose messages may quote what a user wrote; the guard
-    # logs what failed and where.
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-    logging.getLogger("assistant").setLevel(settings.log_level)
-    for handler in (file, logging.StreamHandler()):
-        handler.setFormatter(form)
-        root.addHandler(handler)
-    paths.log.chmod(0o600)

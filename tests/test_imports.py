@@ -31,13 +31,15 @@ MAY: dict[str, set[str]] = {
     "evaluation": BASE,
     # Assistants to be examined, in folders that are thrown away.
     "trial": BASE | {"memory", "core", "daemon", "evaluation"},
+    # What the daemon notes of itself.
+    "logs": BASE,
     # The daemon's report of itself.
     "state": BASE | {"worker"},
     # What is done while no daemon runs.
     "offline": BASE | {"memory", "instance"},
     "daemon": BASE
     | {"worker", "engine", "memory", "speech", "core", "ambient", "api", "instance", "state"}
-    | {"listen"},
+    | {"listen", "logs"},
     "cli": BASE | {"daemon", "offline", "trial", "evaluation", "clients", "instance"},
     "__main__": {"cli"},
 }

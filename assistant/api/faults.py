@@ -34,6 +34,8 @@ def invalid(problems: Sequence[Any]) -> InvalidInput:
     """The first thing that pydantic found, with the field's name."""
     first = problems[0]
     place = ".".join(str(step) for step in first["loc"] if step != "body") or "body"
+    if first["type"] == "extra_forbidden":  # its name was sent too
+        return InvalidInput("There is a field that is not known here.")
     if first["type"] == "string_too_long":
         most = first["ctx"]["max_length"]
         return TextTooLong(f"`{place}` is too long; at most {most} characters are read.")
