@@ -103,6 +103,7 @@ def status(as_json: bool) -> None:
         ("queue", f"{data['queue']['length']} of {data['queue']['limit']}"),
         ("memory", f"{memory['count']} stored, {memory['pending']} waiting for vectors"),
         ("embedder", data["embedder"]),
+        *([("new embedder", _swapping(data["swap"]))] if data["swap"] else []),
         ("key", data["key"]),
         ("sources", _sources(data["sources"])),
         ("backup", safekeeping.summary(data["backup"])),
@@ -471,6 +472,10 @@ def _unlock(paths: Paths, settings: Settings) -> None:
     if offline.key_missing(paths, settings):
         safekeeping.key_is_missing()
         offline.enter_key(paths, settings, safekeeping.typed_key())
+
+
+def _swapping(swap: dict[str, Any]) -> str:
+    return f"{swap['model']} has vectors of {swap['done']} of {swap['total']} texts"
 
 
 def _sources(data: dict[str, int]) -> str:

@@ -15,7 +15,7 @@ import msgspec
 from assistant import __version__
 from assistant.config import LIMITS, Paths
 from assistant.errors import AssistantError
-from assistant.types import ChildStatus, MemoryCount, ModelInfo, Source
+from assistant.types import ChildStatus, MemoryCount, ModelInfo, Source, SwapProgress
 from assistant.worker.child import rss_bytes
 
 _SPARE_BYTES = 1 << 30
@@ -50,6 +50,8 @@ class Vectors(Protocol):
 
     @property
     def embed_model(self) -> str: ...
+    @property
+    def swap_progress(self) -> SwapProgress | None: ...
     async def embed(self, texts: Sequence[str], purpose: str = "passage") -> list[list[float]]: ...
 
 
@@ -104,6 +106,7 @@ class State:
             | {"problem": self._memory_problem},
             "embedder": self._vectors.embed_model or "not started",
             "sources": _summary(await self._sources.list()),
+            "swap": msgspec.to_builtins(self._vectors.swap_progress),
             "key": self._key_place,
             "backup": await self._rota.report(),
         }

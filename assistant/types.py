@@ -527,6 +527,14 @@ class SourceFile(msgspec.Struct, frozen=True):
     indexed_at: str = ""
 
 
+class SwapProgress(msgspec.Struct, frozen=True):
+    """How far another embedder is on its way to taking over: texts that have its vectors, of all."""
+
+    model: str
+    done: int
+    total: int
+
+
 # --- conversations ---------------------------------------------------------------------------
 
 

@@ -19,6 +19,8 @@ from assistant.memory.scan import Floats
 
 PRIOR_WEIGHT = 30
 """The prior counts as much as this many memories of the language."""
+MOVED = 0.02
+"""Noticeable: a fiftieth of a vector's length."""
 PRIORED = tuple(language for language in LANGUAGES if language != UNKNOWN)
 
 _SHIPPED = Path(__file__).with_name("prior_e5.msgpack")
@@ -70,6 +72,7 @@ class Centre:
 
     def __init__(self, known: Prior) -> None:
         shape = (len(PRIORED), known.dim)
+        self.model = known.model
         self.dim = known.dim
         self.noise = known.noise
         self._passages = np.frombuffer(known.passages, np.float32).reshape(shape)
@@ -77,6 +80,8 @@ class Centre:
         self._sums = np.zeros(shape, np.float64)
         self._counts = np.zeros(len(PRIORED), np.int64)
         self._means = self._passages.copy()
+        self.drift = np.zeros(shape, np.float32)
+        """What the means in use have moved away from neutral text, by group."""
 
     def groups(self, languages: Sequence[str], vectors: Floats) -> NDArray[np.int8]:
         """Each vector's language as a number; where the words did not tell, the nearest one."""
@@ -91,13 +96,20 @@ class Centre:
         np.add.at(self._sums, groups, sign * vectors.astype(np.float64))
         np.add.at(self._counts, groups, sign)
 
-    def moved(self) -> bool:
-        """Whether the running means have left those in use noticeably."""
-        return bool(np.abs(np.linalg.norm(self._running() - self._means, axis=1)).max() > 0.02)
+    @property
+    def neutral(self) -> Floats:
+        """Where the model puts neutral text, by group."""
+        return self._passages
 
-    def settle(self) -> None:
-        """Use the running means from now on; every centred row must be made again."""
-        self._means = self._running()
+    def moved(self) -> NDArray[np.bool_]:
+        """The groups whose running means have left those in use noticeably."""
+        away: NDArray[np.bool_] = np.linalg.norm(self._running() - self._means, axis=1) > MOVED
+        return away
+
+    def settle(self, groups: NDArray[np.bool_]) -> None:
+        """Use the running means of these groups from now on; their centred rows must be made again."""
+        self._means[groups] = self._running()[groups]
+        self.drift = self._means - self._passages
 
     def passages(self, groups: NDArray[np.int8], vectors: Floats) -> Floats:
         """Centred rows of unit length."""

@@ -106,10 +106,10 @@ def load(spec: str) -> Runtime:
     """The runtime a setting names. Raises EmbedderError with what to do."""
     if spec == "e5":
         return E5()
-    if spec == "fake":
+    if spec.partition(":")[0] == "fake":
         from assistant.memory.fake import FakeRuntime
 
-        return FakeRuntime()
+        return FakeRuntime(spec)
     if spec.startswith("st:") and len(spec) > 3:
         name = spec[3:]  # a hub name is no path: Windows would turn its slash
         return SentenceTransformers(str(Path(name).expanduser()) if name.startswith("~") else name)

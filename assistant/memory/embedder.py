@@ -67,7 +67,7 @@ class Embedder:
         self._asking += 1
         self._nobody_asks.clear()
         try:
-            vector: Floats = (await self._embed([text], "query"))[0]
+            vector = await self._ask(text)
         finally:
             self._asking -= 1
             if not self._asking:
@@ -76,6 +76,18 @@ class Embedder:
         while len(self._questions) > CACHED_QUESTIONS:
             self._questions.popitem(last=False)
         return vector
+
+    async def _ask(self, text: str) -> Floats:
+        while True:
+            child = self._child
+            try:
+                vector: Floats = (await self._embed([text], "query"))[0]
+            except EmbedderError:
+                if child is self._child:
+                    raise
+            else:
+                if child is self._child:  # else another model took over meanwhile
+                    return vector
 
     async def embed(self, texts: Sequence[str], purpose: str = "passage") -> Floats:
         """One row of unit length a text, in small batches between questions. Raises EmbedderError."""
@@ -89,6 +101,14 @@ class Embedder:
             for (number, piece), row in zip(batch, rows, strict=True):
                 totals[number] += len(piece) * row
         return unit(totals) if totals is not None else np.zeros((0, self.dim), np.float32)
+
+    def become(self, other: Embedder) -> Child:
+        """Be another one from now on, with its child; returns the old child, for its end."""
+        old, self._child = self._child, other._child
+        self.model, self.dim, self.problem = other.model, other.dim, ""
+        self._child.prepare = self._prepare
+        self._questions.clear()
+        return old
 
     def forget(self) -> None:
         """Drop what is remembered of questions."""

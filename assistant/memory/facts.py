@@ -7,13 +7,15 @@ that only what no longer holds is closed. Every function runs inside the writer'
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 from sqlite_utils import Database
 
-from assistant.memory import claims, profile, rows, subjects, tables, trust
+from assistant.memory import bulk, claims, profile, rows, subjects, tables, trust
 from assistant.memory.attributes import OPPOSITE, attribute
 from assistant.memory.claims import Claim, Segment
 from assistant.memory.kin import KIN
@@ -23,6 +25,7 @@ from assistant.types import Effect, Memory, NewMemory
 KINDS = frozenset({"fact", "preference", "note"})
 """What may state something: the other kinds are records of what was said or is to be done."""
 _ROLE_WORDS = frozenset(KIN.values())
+_NOTHING: Mapping[bytes, bytes] = MappingProxyType({})
 
 
 class Fresh(msgspec.Struct, frozen=True):
@@ -33,6 +36,11 @@ class Fresh(msgspec.Struct, frozen=True):
     episode: str = ""
     once: bool = False
     """Not stored again where the very same is stored."""
+
+    @property
+    def record(self) -> bool:
+        """Whether nothing follows from it, and nothing has to be looked up."""
+        return not (self.once or self.segments)
 
     def plain(self) -> Fresh:
         """As it is, however often it is there."""
@@ -67,14 +75,18 @@ class Work(msgspec.Struct):
     removed: list[int] = []
     """Row numbers that are gone."""
     reused: list[tuple[int, bytes]] = []
+    records: list[Row] = []
+    """Of those stored, the ones that need not be read again for the index."""
 
     def index(self, db: Database) -> Indexing:
         """What the index must be told."""
-        added = list(dict.fromkeys([*self.stored, *self.rewritten]))
-        changed = [one for one in dict.fromkeys(self.changed) if one not in added]
+        touched = dict.fromkeys(self.changed)
+        records = {row.id: row for row in self.records if row.id not in touched}
+        added = dict.fromkeys([*self.stored, *self.rewritten])
+        fresh = tables.index_rows(db, [one for one in added if one not in records])
         return Indexing(
-            sorted(tables.index_rows(db, added), key=lambda row: row.seq),
-            tables.index_rows(db, changed),
+            sorted([*records.values(), *fresh], key=lambda row: row.seq),
+            tables.index_rows(db, [one for one in touched if one not in added]),
             tuple(self.removed),
             tuple(self.reused),
         )
@@ -101,12 +113,32 @@ def fresh(new: NewMemory, moment: str) -> Fresh:
     return Fresh(row, segments if said else (), new.episode, once)
 
 
-def store(db: Database, items: Sequence[Fresh], model: str) -> Work:
-    """Store them in order. What they contradict is closed in the same transaction."""
+def store(
+    db: Database, items: Sequence[Fresh], model: str, given: Mapping[bytes, bytes] = _NOTHING
+) -> Work:
+    """Store them in order. What they contradict is closed in the same transaction.
+
+    `given` are vectors of this model that are known already, by the hash of their text.
+    """
     work = Work()
-    for item in items:
-        work.told.append(store_one(db, item, model, work))
+    if given:
+        bulk.keep_vectors(db, model, given)
+    for record, run in itertools.groupby(items, key=lambda item: item.record):
+        if record:
+            _store_records(db, list(run), model, work)
+            continue
+        for item in run:
+            work.told.append(store_one(db, item, model, work))
+    if given and work.known:
+        bulk.drop_vectors(db, list(given))
     return work
+
+
+def _store_records(db: Database, items: Sequence[Fresh], model: str, work: Work) -> None:
+    fresh = [item.row for item in items]
+    work.records += bulk.insert(db, fresh, [item.episode for item in items], model, work.reused)
+    work.stored += [row["id"] for row in fresh]
+    work.told += [rows.memory_fresh(row) for row in fresh]
 
 
 def supersede(

@@ -99,6 +99,8 @@ def stop_words(language: str) -> frozenset[str]:
 
 
 def _by_script(text: str) -> str:
+    if text.isascii():
+        return ""
     counts: dict[str, int] = {}
     letters = 0
     for character in text:
@@ -118,13 +120,20 @@ def _by_script(text: str) -> str:
 
 
 def _by_words(text: str) -> str:
-    words = words_of(text)
-    lowered = text.lower()
-    scores = {
-        language: sum(1.0 for word in words if word in stop)
-        + 0.5 * sum(lowered.count(letter) for letter in _TELLING.get(language, ""))
-        for language, stop in STOP_WORDS.items()
-    }
+    scores = dict.fromkeys(STOP_WORDS, 0.0)
+    for word in words_of(text):
+        for language in _STOPPED_BY.get(word, ()):
+            scores[language] += 1.0
+    if not text.isascii():
+        lowered = text.lower()
+        for language, letters in _TELLING.items():
+            scores[language] += 0.5 * sum(map(lowered.count, letters))
     ranked = sorted(scores, key=lambda one: -scores[one])
     first, second = ranked[0], ranked[1]
     return first if scores[first] > scores[second] else UNKNOWN
+
+
+_STOPPED_BY: dict[str, tuple[str, ...]] = {}
+for _language, _words in STOP_WORDS.items():
+    for _word in _words:
+        _STOPPED_BY[_word] = (*_STOPPED_BY.get(_word, ()), _language)

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 FETCHED = 64
 LOADED = 4_096
+SERVING = "serving embedder"
+"""Name of the setting that says which embedder answers questions."""
 RETRY_S = 30.0
 """After a failure that a new try may not cure."""
 
@@ -67,7 +69,7 @@ class Pump:
         if self._expected:
             expected = self._expected
             prior = shipped_prior(expected) or await self._readers.run(
-                lambda db: _read_prior(db, expected)
+                lambda db: read_prior(db, expected)
             )
             if prior is not None:
                 await self._use(prior)
@@ -95,24 +97,29 @@ class Pump:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    def take(self, index: Index, prior: Prior) -> None:
+        """Go on with these arrays, which are complete, and with the model of `prior`."""
+        self._index, self._prior = index, prior
+        self._adopted = prior.model
+
     # --- which model -----------------------------------------------------------------------
 
     async def _adopt(self, model: str, dim: int) -> None:
         """The child is up with this model: make it the one in use, if it is not."""
         if model == self._adopted:
             return
-        prior = shipped_prior(model) or await self._readers.run(lambda db: _read_prior(db, model))
+        prior = shipped_prior(model) or await self._readers.run(lambda db: read_prior(db, model))
         if prior is None or prior.dim != dim:
             prior = await make_prior(model, self._embedder.raw)
             made = prior
-            await self._writer.run(lambda db: _write_prior(db, made))
+            await self._writer.run(lambda db: write_prior(db, made))
         await self._writer.run(lambda db: remember_model(db, self._spec, model))
         await self._use(prior)
         await self._load()
 
     async def _use(self, prior: Prior) -> None:
         async with self._switching:
-            await self._writer.run(lambda db: _mark(db, prior.model))
+            await self._writer.run(lambda db: mark(db, prior.model))
             self._index.start(Centre(prior))
             self._prior = prior
             self._adopted = self._embedder.model = prior.model
@@ -125,7 +132,7 @@ class Pump:
             async with self._switching:
                 if model != self._adopted:
                     return
-                batch = await self._readers.run(partial(_vectors, model=model, after=last))
+                batch = await self._readers.run(partial(stored_vectors, model=model, after=last))
                 if not batch:
                     self._index.settled = True
                     break
@@ -141,7 +148,7 @@ class Pump:
                 return
             self._index.start(Centre(self._prior))
             last = 0
-            while batch := _vectors(db, model=self._prior.model, after=last):
+            while batch := stored_vectors(db, model=self._prior.model, after=last):
                 last = batch[-1][0]
                 self._put(batch)
             self._index.settled = True
@@ -190,7 +197,7 @@ class Pump:
         for start in range(0, len(waiting), 8):
             part = waiting[start : start + 8]
             try:
-                await self._store(part, await self._embedder.embed([text for _, text in part]))
+                await self._make(part)
             except StoreError:
                 raise
             except AssistantError:
@@ -201,7 +208,7 @@ class Pump:
         for content_hash, text in part:
             for attempt in (1, 2):
                 try:
-                    await self._store([(content_hash, text)], await self._embedder.embed([text]))
+                    await self._make([(content_hash, text)])
                     break
                 except StoreError:
                     raise
@@ -211,14 +218,20 @@ class Pump:
                         self._given_up.add(content_hash)
                         log.warning("a memory cannot be embedded; words still find it")
 
-    async def _store(self, part: Sequence[_Waiting], vectors: Floats) -> None:
+    async def _make(self, part: Sequence[_Waiting]) -> None:
         model = self._embedder.model
+        vectors = await self._embedder.embed([text for _, text in part])
+        await self._store(part, vectors, model)
+
+    async def _store(self, part: Sequence[_Waiting], vectors: Floats, model: str) -> None:
         stored = [
             (content_hash, row.astype(np.float16))
             for (content_hash, _), row in zip(part, vectors, strict=True)
         ]
 
         def work(db: Database) -> list[tuple[int, bytes]]:
+            if model != self._embedder.model:  # another took over while they were made
+                return []
             return [pair for one, row in stored for pair in _keep(db, model, one, row.tobytes())]
 
         def after(kept: list[tuple[int, bytes]]) -> None:
@@ -240,16 +253,23 @@ def recall_model(db: Database, spec: str) -> str:
     return row[0].decode() if row else ""
 
 
+def serving(db: Database) -> str:
+    """The embedder that answers questions; empty before there was any."""
+    row = db.execute("SELECT value FROM settings WHERE name = ?", [SERVING]).fetchone()
+    return row[0].decode() if row else ""
+
+
 def remember_model(db: Database, spec: str, model: str) -> None:
     """Note it, so that the next start need not wait for the child to read its vectors."""
-    _set(db, f"model of {spec}", model.encode())
+    keep_setting(db, f"model of {spec}", model.encode())
+    keep_setting(db, SERVING, spec.encode())
 
 
-def _set(db: Database, name: str, value: bytes) -> None:
+def keep_setting(db: Database, name: str, value: bytes) -> None:
     db.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", [name, value])
 
 
-def _read_prior(db: Database, model: str) -> Prior | None:
+def read_prior(db: Database, model: str) -> Prior | None:
     row = db.execute("SELECT value FROM settings WHERE name = ?", [f"prior of {model}"]).fetchone()
     if row is None:
         return None
@@ -259,11 +279,11 @@ def _read_prior(db: Database, model: str) -> Prior | None:
         return None
 
 
-def _write_prior(db: Database, prior: Prior) -> None:
-    _set(db, f"prior of {prior.model}", msgspec.msgpack.encode(prior))
+def write_prior(db: Database, prior: Prior) -> None:
+    keep_setting(db, f"prior of {prior.model}", msgspec.msgpack.encode(prior))
 
 
-def _mark(db: Database, model: str) -> None:
+def mark(db: Database, model: str) -> None:
     """Note at every row whether it has a vector of this model."""
     db.execute(
         """UPDATE memories SET embed_model = (SELECT v.model FROM vectors v
@@ -273,7 +293,7 @@ def _mark(db: Database, model: str) -> None:
     )
 
 
-def _vectors(db: Database, *, model: str, after: int) -> list[tuple[int, bytes]]:
+def stored_vectors(db: Database, *, model: str, after: int) -> list[tuple[int, bytes]]:
     found: list[tuple[int, bytes]] = db.execute(
         """SELECT m.seq, v.vector FROM memories m
            JOIN vectors v ON v.content_hash = m.content_hash AND v.model = ?

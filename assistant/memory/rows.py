@@ -26,8 +26,12 @@ COLUMNS = ", ".join(FIELDS)
 
 INDEXED = (
     "seq, id, kind, scope, speaker, thread, lang, unixepoch(said_at), unixepoch(valid_from), "
-    "unixepoch(valid_to), octet_length(text), superseded_by"
+    "unixepoch(valid_to), octet_length(text), superseded_by, "
+    "substr(rtrim(text), -1) IN ('?', '？', '؟')"  # noqa: RUF001 - those of other scripts
 )
+
+
+_ASKING = ("?", "？", "؟")  # noqa: RUF001 - those of other scripts
 
 
 def memory(row: Sequence[Any]) -> Memory:
@@ -40,6 +44,7 @@ def indexed(row: Sequence[Any]) -> Row:
     values = dict(zip(Row.__struct_fields__, row, strict=True))
     if values["valid_to"] is None:
         values["valid_to"] = FOREVER
+    values["asks"] = bool(values["asks"])
     return Row(**values)
 
 
@@ -55,6 +60,30 @@ def in_classes(classes: Sequence[str]) -> tuple[str, list[str]]:
             conditions.append("substr(scope, 1, length(?)) = ?")
             values += [f"{bare}/"] * 2
     return f"({' OR '.join(conditions)})", values
+
+
+def memory_fresh(row: Mapping[str, Any]) -> Memory:
+    """What `memory` gives for a row of `fresh` that was just stored."""
+    return Memory(**{name: row[name] for name in FIELDS if name in row})
+
+
+def indexed_fresh(seq: int, row: Mapping[str, Any]) -> Row:
+    """What `indexed` gives for a row of `fresh` that was just stored under this number."""
+    text = row["text"]
+    said = seconds(row["said_at"])
+    return Row(
+        seq=seq,
+        id=row["id"],
+        kind=row["kind"],
+        scope=row["scope"],
+        speaker=row["speaker"],
+        thread=row["thread"],
+        lang=row["lang"],
+        said_at=said,
+        valid_from=said if row["valid_from"] == row["said_at"] else seconds(row["valid_from"]),
+        length=len(text) if text.isascii() else len(text.encode()),
+        asks=text.rstrip(" ").endswith(_ASKING),
+    )
 
 
 def fresh(new: NewMemory, moment: str) -> dict[str, Any]:

@@ -1,9 +1,14 @@
-"""Nearest unit vectors by cosine: plain float32 while few, sign bits with int8 rescoring when many."""
+"""Which of very many unit vectors are near a question: sign bits choose, whoever has the vectors orders.
+
+One pass over 144 bytes a row. How many signs differ follows the angle, roughly; three views of a row,
+as it is and turned twice, make it less rough. Measured at 100,000 near-duplicates: of ten true
+neighbours, one view has 7.3 among its best 1,000.
+"""
 
 from __future__ import annotations
 
+import functools
 import os
-from typing import Protocol
 
 # One thread: with two on a busy machine the same scan took 25 ms in place of 1.1. The daemon sets
 # this before anything imports numpy; here it covers tests and tools.
@@ -16,95 +21,95 @@ from numpy.typing import NDArray  # noqa: E402
 Floats = NDArray[np.float32]
 Slots = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+Distances = NDArray[np.uint16]
 
-EXACT_MOST = 30_000
-"""Rows up to which float32 is scanned whole; above, the compressed form is faster and smaller."""
-RESCORED = 1_000
+TURNS = 2
+KEPT, KEPT_SHARE = 1_000, 0.004
+"""Rows that go on to be ordered: so many, and this share of all."""
 
-
-class Scan(Protocol):
-    """Vectors by slot number."""
-
-    def write(self, slots: Slots, vectors: Floats) -> None:
-        """Set rows; unit length."""
-
-    def top(self, query: Floats, allowed: Mask, limit: int) -> tuple[Slots, Floats]:
-        """The slots of at most `limit` allowed rows, nearest first, with their cosines."""
-
-    def score(self, query: Floats, slots: Slots) -> Floats:
-        """The cosines of these rows."""
+_BLOCK = 1 << 15
+"""Rows a pass: what it writes stays in the second cache."""
+_SAMPLED = 64
+_NOWHERE = np.iinfo(np.uint16).max
 
 
-def scan_for(rows: int, dim: int) -> Scan:
-    """The form that suits this many rows."""
-    return Exact(rows, dim) if rows <= EXACT_MOST else Compressed(rows, dim)
-
-
-class Exact:
-    """float32, every row."""
+class Signs:
+    """Sign bits by slot number."""
 
     def __init__(self, capacity: int, dim: int) -> None:
-        self._rows = np.zeros((capacity, dim), np.float32)
+        self._turns = _turns(dim)
+        self._words = (dim * (1 + len(self._turns)) + 63) // 64
+        # A word of all rows, then the next word: each pass reads in order.
+        self._bits = np.zeros((self._words, capacity), np.uint64)
+
+    def grow(self, capacity: int) -> None:
+        """Have room for so many slots."""
+        wider = np.zeros((self._words, capacity), np.uint64)
+        wider[:, : self._bits.shape[1]] = self._bits
+        self._bits = wider
 
     def write(self, slots: Slots, vectors: Floats) -> None:
-        """See Scan."""
-        self._rows[slots] = vectors
+        """Set rows."""
+        self._bits[:, slots] = self._packed(vectors).T
 
-    def top(self, query: Floats, allowed: Mask, limit: int) -> tuple[Slots, Floats]:
-        """See Scan."""
-        cosines = self._rows[: len(allowed)] @ query
-        return _best(np.flatnonzero(allowed), cosines[allowed], limit)
+    def distances(self, query: Floats, count: int) -> Distances:
+        """In how many signs each of the first `count` slots differs from the question."""
+        signs = self._packed(query[None, :])[0]
+        total = np.empty(count, np.uint16)
+        for start in range(0, count, _BLOCK):
+            end = min(count, start + _BLOCK)
+            differing = np.empty(end - start, np.uint64)
+            few = np.empty(end - start, np.uint8)
+            part = total[start:end]
+            for word in range(self._words):
+                np.bitwise_xor(self._bits[word, start:end], signs[word], out=differing)
+                np.bitwise_count(differing, out=few)
+                if word:
+                    np.add(part, few, out=part)
+                else:
+                    part[:] = few
+        return total
 
-    def score(self, query: Floats, slots: Slots) -> Floats:
-        """See Scan."""
-        cosines: Floats = self._rows[slots] @ query
-        return cosines
-
-
-class Compressed:
-    """Sign bits choose RESCORED rows, int8 orders them. Finds 99 of 100 true neighbours at 100,000 rows."""
-
-    def __init__(self, capacity: int, dim: int) -> None:
-        self._words = (dim + 63) // 64
-        self._bits = np.zeros((capacity, self._words), np.uint64)
-        self._codes = np.zeros((capacity, dim), np.int8)
-        self._scales = np.zeros(capacity, np.float32)
-
-    def write(self, slots: Slots, vectors: Floats) -> None:
-        """See Scan."""
-        scales = np.maximum(np.abs(vectors).max(axis=1), 1e-12) / 127.0
-        self._bits[slots] = self._signs(vectors)
-        self._codes[slots] = np.rint(vectors / scales[:, None]).astype(np.int8)
-        self._scales[slots] = scales
-
-    def top(self, query: Floats, allowed: Mask, limit: int) -> tuple[Slots, Floats]:
-        """See Scan."""
-        signs = self._signs(query[None, :])[0]
-        differing = np.zeros(len(allowed), np.uint16)
-        for word in range(self._words):
-            differing += np.bitwise_count(self._bits[: len(allowed), word] ^ signs[word])
-        differing[~allowed] = np.iinfo(np.uint16).max
-        count = min(max(RESCORED, limit), int(allowed.sum()))
-        if not count:
-            return np.zeros(0, np.int64), np.zeros(0, np.float32)
-        near = np.argpartition(differing, count - 1)[:count]
-        return _best(near, self.score(query, near), limit)
-
-    def score(self, query: Floats, slots: Slots) -> Floats:
-        """See Scan."""
-        cosines: Floats = (self._codes[slots].astype(np.float32) @ query) * self._scales[slots]
-        return cosines
-
-    def _signs(self, vectors: Floats) -> NDArray[np.uint64]:
-        packed = np.packbits(vectors > 0, axis=1)
+    def _packed(self, vectors: Floats) -> NDArray[np.uint64]:
+        views = [vectors, *(vectors @ turn for turn in self._turns)]
+        packed = np.packbits(np.concatenate(views, axis=1) > 0, axis=1)
         padded = np.zeros((len(vectors), self._words * 8), np.uint8)
         padded[:, : packed.shape[1]] = packed
         return padded.view(np.uint64)
 
 
-def _best(slots: Slots, cosines: Floats, limit: int) -> tuple[Slots, Floats]:
+@functools.cache
+def _turns(dim: int) -> tuple[Floats, ...]:
+    """Rotations, always the same ones."""
+    rng = np.random.default_rng(dim)
+    return tuple(
+        np.linalg.qr(rng.standard_normal((dim, dim)))[0].astype(np.float32) for _ in range(TURNS)
+    )
+
+
+def kept(rows: int) -> int:
+    """How many of so many rows are worth ordering."""
+    return max(KEPT, int(KEPT_SHARE * rows))
+
+
+def nearest(distances: Distances, allowed: Mask, count: int) -> Slots:
+    """At least the `count` allowed slots of the smallest distances, in no order; all, where fewer are."""
+    among = np.where(allowed, distances, _NOWHERE)
+    sample = np.sort(among[::_SAMPLED])
+    # A bound from a sample, generous: sorting all of a million takes longer than the whole scan.
+    rank = min(len(sample) - 1, int(1.3 * count / _SAMPLED) + 8) if len(sample) else 0
+    bound = sample[rank] if len(sample) else 0
+    found = np.flatnonzero(among <= bound) if bound < _NOWHERE else np.flatnonzero(allowed)
+    if len(found) < count and bound < _NOWHERE:
+        found = np.flatnonzero(allowed)
+    if len(found) > 2 * count:
+        found = found[np.argpartition(among[found], count - 1)[:count]]
+    return found
+
+
+def best(slots: Slots, cosines: Floats, limit: int) -> Slots:
+    """The `limit` slots of the highest cosines, the best first."""
     if len(slots) > limit:
         part = np.argpartition(-cosines, limit - 1)[:limit]
         slots, cosines = slots[part], cosines[part]
-    order = np.argsort(-cosines, kind="stable")
-    return slots[order], cosines[order]
+    return slots[np.argsort(-cosines, kind="stable")]

@@ -16,6 +16,7 @@ from assistant.config import Paths, Settings
 from assistant.errors import Damaged, StoreError
 from assistant.memory import damage, database, migrations, pump
 from assistant.memory.backups import Backups
+from assistant.memory.centre import Prior
 from assistant.memory.check import check
 from assistant.memory.conversations import Conversations
 from assistant.memory.devices import DeviceStore
@@ -31,12 +32,14 @@ from assistant.memory.readers import Readers
 from assistant.memory.restore import undo_half
 from assistant.memory.store import Memories
 from assistant.memory.suggestions import Suggestions
+from assistant.memory.swap import Swap
 from assistant.memory.tombstones import Tombstones
 from assistant.memory.traces import Traces
 from assistant.memory.transfer.transfers import Transfers
 from assistant.memory.vectors import Index
 from assistant.memory.writer import Writer
-from assistant.types import ChildStatus, now
+from assistant.types import ChildStatus, SwapProgress, now
+from assistant.worker import Child
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +65,7 @@ class MemoryService:
         writer: Writer,
         readers: Readers,
         filler: pump.Pump,
+        embed_with: Callable[[str], Embedder],
         problem: str = "",
     ) -> None:
         self.memories = memories
@@ -85,6 +89,9 @@ class MemoryService:
         self._writer = writer
         self._readers = readers
         self._pump = filler
+        self._embed_with = embed_with
+        self._swap: Swap | None = None
+        self._ending: set[asyncio.Task[None]] = set()
 
     @property
     def embed_model(self) -> str:
@@ -106,21 +113,62 @@ class MemoryService:
         vectors = await self._embedder.embed(texts, purpose)
         return [[float(x) for x in row] for row in vectors]
 
+    @property
+    def swap_progress(self) -> SwapProgress | None:
+        """How far another embedder is on its way to taking over; None if none is."""
+        return self._swap.progress if self._swap else None
+
+    async def swap(self, spec: str) -> None:
+        """Have another embedder take over, in the background; the one in use answers until then.
+
+        A swap that was under way is given up.
+        """
+        await self._end_swap()
+        arriving = self._arriving = self._embed_with(spec)
+        loop = asyncio.get_running_loop()
+
+        def put(index: Index, prior: Prior) -> None:
+            old = self._embedder.become(arriving)
+            self._pump.take(index, prior)
+            self.memories.take(index)
+            loop.call_soon_threadsafe(self._end, old)
+
+        self._swap = Swap(self._writer, self._readers, arriving, spec, put)
+        self._swap.start()
+
+    def _end(self, child: Child) -> None:
+        self._arriving = None
+        task = asyncio.get_running_loop().create_task(child.close())
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    _arriving: Embedder | None = None
+
+    async def _end_swap(self) -> None:
+        if self._swap is not None:
+            await self._swap.close()
+        if self._arriving is not None:
+            await self._arriving.close()
+        self._arriving = self._swap = None
+
     def warm(self) -> None:
         """Start the embedder ahead of need; returns at once."""
         self._embedder.warm()
 
     def children(self) -> list[ChildStatus]:
         """The child processes the memory owns."""
-        return [self._embedder.status(), *self.sources.children()]
+        arriving = [self._arriving.status()] if self._arriving else []
+        return [self._embedder.status(), *arriving, *self.sources.children()]
 
     async def close(self) -> None:
         """Finish what was accepted and close the file, its log emptied."""
         await self.sources.close()
         await self.backups.close()
         await self.transfers.close()
+        await self._end_swap()
         await self._pump.close()
         await self._embedder.close()
+        await asyncio.gather(*self._ending)
         await asyncio.to_thread(self._readers.close)
         await asyncio.to_thread(self._writer.close)
 
@@ -134,14 +182,20 @@ async def open_memory(
     can be stored and words find them; vectors join as they are loaded and made.
     """
     key, writer, readers, problem = await asyncio.to_thread(_open, paths, settings)
-    embedder = Embedder(settings.embedder, idle_unload_s=settings.idle_unload_s, fault=fault)
+
+    def embed_with(spec: str) -> Embedder:
+        return Embedder(spec, idle_unload_s=settings.idle_unload_s, fault=fault)
+
+    # Another embedder than last time takes over when it has a vector for everything.
+    spec = await readers.run(pump.serving) or settings.embedder
+    embedder = embed_with(spec)
     index = Index()
     backups = Backups(paths, settings, key, clock=clock)
     try:
         await backups.start()
         await readers.run(lambda db: index.add(pump.all_rows(db)))
-        model = await readers.run(lambda db: pump.recall_model(db, settings.embedder))
-        filler = pump.Pump(writer, readers, index, embedder, settings.embedder, model)
+        model = await readers.run(lambda db: pump.recall_model(db, spec))
+        filler = pump.Pump(writer, readers, index, embedder, spec, model)
         traces = Traces(paths.database, writer, embedder)
         tombstones = Tombstones(paths.forgotten, key)
         memories = Memories(writer, readers, index, embedder, traces, tombstones, clock=clock)
@@ -168,7 +222,7 @@ async def open_memory(
         await asyncio.to_thread(readers.close)
         await asyncio.to_thread(writer.close)
         raise
-    return MemoryService(
+    service = MemoryService(
         memories=memories,
         conversations=conversations,
         forgetter=Forgetter(paths, key, writer, readers, memories, backups, sources),
@@ -184,8 +238,12 @@ async def open_memory(
         writer=writer,
         readers=readers,
         filler=filler,
+        embed_with=embed_with,
         problem=problem,
     )
+    if spec != settings.embedder:
+        await service.swap(settings.embedder)
+    return service
 
 
 def _open(paths: Paths, settings: Settings) -> tuple[Key, Writer, Readers, str]:

@@ -28,6 +28,8 @@ class Row(msgspec.Struct, frozen=True):
     length: int = 0
     """Bytes of its text."""
     superseded_by: str | None = None
+    asks: bool = False
+    """Whether its text is a question."""
 
 
 class Filter(msgspec.Struct, frozen=True):
@@ -40,6 +42,15 @@ class Filter(msgspec.Struct, frozen=True):
     """Rows that held at this second; None: rows that hold now."""
     classes: tuple[str, ...] | None = None
     """Rows whose scope is in one of these classes (`types.in_classes`); None: all."""
+
+
+class Focus(msgspec.Struct, frozen=True):
+    """What a question is about beside its words: the nearest rows of these are candidates as well."""
+
+    speakers: tuple[str, ...] = ()
+    """As they are spelled in the rows."""
+    spans: tuple[tuple[int, int], ...] = ()
+    """From a second up to another one."""
 
 
 class View(msgspec.Struct, frozen=True):
@@ -56,20 +67,14 @@ class View(msgspec.Struct, frozen=True):
 
     def allowed(self, seqs: Slots) -> Mask:
         """Which of these are among them."""
-        at, known = self._find(seqs)
+        at, known = place(self._seqs, seqs)
         return known & self._mask[at] if len(self._mask) else known
 
     def lengths(self, seqs: Slots) -> Floats:
         """How long each of these rows is, as a share of the mean of all rows."""
-        at, _ = self._find(seqs)
+        at, _ = place(self._seqs, seqs)
         shares: Floats = (self._lengths[at] / max(1.0, self._mean)).astype(np.float32)
         return shares
-
-    def _find(self, seqs: Slots) -> tuple[Slots, Mask]:
-        if not len(self._seqs):
-            return np.zeros(len(seqs), np.int64), np.zeros(len(seqs), np.bool_)
-        at = np.minimum(np.searchsorted(self._seqs, seqs), len(self._seqs) - 1)
-        return at, self._seqs[at] == seqs
 
 
 class Candidates(msgspec.Struct, frozen=True):
@@ -85,5 +90,22 @@ class Candidates(msgspec.Struct, frozen=True):
     """Position among these candidates of the neighbour before; -1: not among them."""
     next: Slots
     said_at: Slots
+    lengths: Floats
+    """As shares of the mean."""
+    asks: Mask
     speakers: tuple[str | None, ...]
     langs: tuple[str, ...]
+
+
+def place(numbers: Slots, wanted: Slots) -> tuple[Slots, Mask]:
+    """Where `wanted` stand in rising `numbers`, and which of them are there at all."""
+    if not len(numbers) or not len(wanted):
+        return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.bool_)
+    # Numbers have few gaps, mostly none: then the place follows from the number.
+    at = np.clip(wanted - numbers[0], 0, len(numbers) - 1)
+    there = numbers[at] == wanted
+    if not there.all():
+        lost = ~there
+        at[lost] = np.minimum(np.searchsorted(numbers, wanted[lost]), len(numbers) - 1)
+        there[lost] = numbers[at[lost]] == wanted[lost]
+    return at, there

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar, get_args
 
@@ -75,6 +75,7 @@ class Memories:
         self._traces = traces
         self._tombstones = tombstones
         self._clock = clock
+        self._counted = words.Counted()
         self.on_pending: Callable[[], None] = lambda: None
         """Told, on the event loop, when rows may wait for their vectors."""
         self.catch_up: Callable[[float], Awaitable[bool]] | None = None
@@ -91,21 +92,48 @@ class Memories:
         """Store one memory; it is durable and found by words when this returns."""
         return (await self.add_many([new]))[0]
 
-    async def add_many(self, items: Sequence[NewMemory]) -> _Memories:
-        """Store many in one transaction: all or, if one cannot be stored, none."""
+    async def add_many(
+        self, items: Sequence[NewMemory], vectors: Floats | None = None
+    ) -> _Memories:
+        """Store many in one transaction: all or, if one cannot be stored, none.
+
+        `vectors`, one row of unit length an item, are what the model in use made of the texts, if
+        that is known already. Raises InvalidInput, also where they cannot be the model's own.
+        """
         moment = self._clock()
         fresh = await asyncio.to_thread(lambda: [facts.fresh(item, moment) for item in items])
-        work = await self.told(fresh)
+        work = await self.told(fresh, self._given(items, vectors))
         return work.told
 
-    async def told(self, fresh: Sequence[facts.Fresh]) -> facts.Work:
-        """Store these with all that follows from them, in one transaction."""
+    def _given(self, items: Sequence[NewMemory], vectors: Floats | None) -> Mapping[bytes, bytes]:
+        if vectors is None:
+            return {}
+        if not self._embedder.model or vectors.shape != (len(items), self._embedder.dim):
+            raise InvalidInput("These vectors are not those of the model in use.")
+        if not np.allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=0.01):
+            raise InvalidInput("A vector is not of unit length.")
+        blobs = map(bytes, vectors.astype(np.float16))
+        return {rows.content_hash(one.text): blob for one, blob in zip(items, blobs, strict=True)}
+
+    async def told(
+        self, fresh: Sequence[facts.Fresh], given: Mapping[bytes, bytes] | None = None
+    ) -> facts.Work:
+        """Store these with all that follows from them, in one transaction.
+
+        `given` are vectors that are known already, float16, by the hash of their text.
+        """
         if not fresh:
             return facts.Work()
         # Records that came together may well be the same; one alone that is known was said again.
         single = len(fresh) == 1
         items = [one if one.segments or single else one.plain() for one in fresh]
-        return await self.change(lambda db, model: facts.store(db, items, model))
+        asked = self._embedder.model
+
+        def work(db: Database, model: str) -> facts.Work:
+            # Another model may take over before it is our turn.
+            return facts.store(db, items, model, given if given and model == asked else {})
+
+        return await self.change(work)
 
     async def read(self, work: Callable[[Database], Answer]) -> Answer:
         """What `work` finds in the database, off the event loop."""
@@ -201,7 +229,7 @@ class Memories:
 
         def work(db: Database) -> _Ids:
             found = self._find_words(db, question, Filter())
-            candidates = self._candidates(question, Filter(), found, vector)
+            candidates = _candidates(self._index, question, Filter(), found, vector)
             near = gate_for(self._index.noise, len(self._index))
             return tables.ids(db, clearly_meant(candidates, found, near))
 
@@ -227,6 +255,7 @@ class Memories:
             self._index.remove(done[0].seqs)
 
         erased, _ = await self._writer.run(buried, after)
+        self._counted.forget()
         if erased.counts:
             try:
                 await self.on_forgotten(erased.ids, erased.touched)
@@ -236,12 +265,15 @@ class Memories:
 
     def _learn(self, done: facts.Indexing) -> None:
         self._index.remove(done.removed)
+        if done.removed:
+            self._counted.forget()
         for row in done.changed:
             self._index.change(row)
         self._index.add(done.added)
         if done.reused:
-            vectors = np.stack([np.frombuffer(blob, np.float16) for _, blob in done.reused])
-            self._index.put_vectors([seq for seq, _ in done.reused], vectors.astype(np.float32))
+            joined = np.frombuffer(b"".join(blob for _, blob in done.reused), np.float16)
+            vectors = joined.reshape(len(done.reused), -1).astype(np.float32)
+            self._index.put_vectors([seq for seq, _ in done.reused], vectors)
 
     async def was_forgotten(self, texts: Sequence[str]) -> _Flags:
         """Of each text whether a memory that said just this was forgotten and not brought back.
@@ -347,6 +379,7 @@ class Memories:
             tuple(classes) if classes is not None else None,
         )
         question = understand(query, self._index.speakers(), _local(as_of or self._clock()))
+        index = self._index
         asking = asyncio.get_running_loop().create_task(self._vector(question.bare))
         found = await self._readers.run(lambda db: self._find_words(db, question, which))
         # With the gate, words are an answer only where they are evidence.
@@ -357,8 +390,13 @@ class Memories:
             await self._last_resort(asking, last_resort_s)
         # Left alone when it is late: the child goes on starting, for the next question.
         vector = asking.result() if asking.done() else None
+        if index is not self._index:  # another model took over meanwhile: begin again
+            return await self.recall(
+                query, k=k, kinds=kinds, as_of=as_of, scope=scope, classes=classes, gate=gate,
+                patience_s=patience_s, last_resort_s=last_resort_s,
+            )  # fmt: skip
         return await self._readers.run(
-            lambda db: self._rank(db, question, which, found, vector, k, gate)
+            lambda db: self._rank(db, index, question, which, found, vector, k, gate)
         )
 
     async def _last_resort(self, asking: asyncio.Task[Floats | None], timeout_s: float) -> None:
@@ -370,26 +408,30 @@ class Memories:
             await self.catch_up(left)
 
     async def _vector(self, text: str) -> Floats | None:
+        """Of the model whose vectors the index has; None if there is none to be had."""
         try:
-            return await self._embedder.question(text)
+            for _ in range(3):
+                vector = await self._embedder.question(text)
+                if self._embedder.model == self._index.model:
+                    return vector
+                await asyncio.sleep(0)  # another model takes over at this moment
         except EmbedderError:
-            return None
+            pass
+        return None
+
+    def take(self, index: Index) -> None:
+        """Go on with these arrays, which are complete. On the writer's thread."""
+        self._index = index
 
     def _find_words(self, db: Database, question: Question, which: Filter) -> Found:
         view = self._index.view(which)
-        names = question.names | subjects.other_names(db, question.text)
-        return words.search(db, question.words, sorted(names), view, CANDIDATES)
-
-    def _candidates(
-        self, question: Question, which: Filter, found: Found, vector: Floats | None
-    ) -> Candidates:
-        # Who is asked about may have another name in the row than in the question.
-        seqs = np.unique(np.concatenate([found.seqs, found.named[-NAMED:]]))
-        return self._index.candidates(vector, question.language, seqs, which, CANDIDATES)
+        names = question.names | question.speakers | subjects.other_names(db, question.text)
+        return words.search(db, question.words, sorted(names), view, CANDIDATES, self._counted)
 
     def _rank(
         self,
         db: Database,
+        index: Index,
         question: Question,
         which: Filter,
         found: Found,
@@ -397,13 +439,21 @@ class Memories:
         k: int,
         gate: bool,
     ) -> _Recalls:
-        candidates = self._candidates(question, which, found, vector)
-        near = gate_for(self._index.noise, len(self._index)) if vector is not None else 0.0
+        candidates = _candidates(index, question, which, found, vector)
+        near = gate_for(index.noise, len(index)) if vector is not None else 0.0
         evidence = fuse(question, candidates, found, near)
         best = ranked(evidence, near, k=len(evidence.seqs), gate=gate)
-        best = own_first(best, tables.passages_among(db, [seq for seq, _ in best]), k)
+        best = own_first(best, index.of_kind("chunk", [seq for seq, _ in best]), k)
         texts = tables.recalled_rows(db, [seq for seq, _ in best], which)
         return [texts[seq](score) for seq, score in best if seq in texts]
+
+
+def _candidates(
+    index: Index, question: Question, which: Filter, found: Found, vector: Floats | None
+) -> Candidates:
+    # Who is asked about may have another name in the row than in the question.
+    seqs = np.unique(np.concatenate([found.seqs, found.named[-NAMED:]]))
+    return index.candidates(vector, question.language, seqs, which, CANDIDATES, question.focus)
 
 
 async def _nothing(_gone: Sequence[str], _touched: Touched) -> None:

@@ -219,13 +219,6 @@ def with_words(db: Database, words: Sequence[str], *, closed: bool = False) -> l
     return [rows.memory(row) for row in db.execute(sql, [wanted])]
 
 
-def passages_among(db: Database, seqs: Sequence[int]) -> set[int]:
-    """Those of these rows that are quoted from files."""
-    marks = ", ".join("?" * len(seqs))
-    sql = f"SELECT seq FROM memories WHERE seq IN ({marks}) AND kind = 'chunk'"  # noqa: S608
-    return {seq for (seq,) in db.execute(sql, list(seqs))}
-
-
 def recalled_rows(
     db: Database, seqs: Sequence[int], which: Filter
 ) -> dict[int, Callable[[float], Recalled]]:

@@ -45,6 +45,9 @@ _NUMBERS = {
     for name in names.split()
 }  # fmt: skip
 
+NAMES = frozenset((*_MONTHS, *_DAYS))
+"""Of months and days, in lower case."""
+
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _DAY = "|".join(_DAYS)
 _SEASON = "|".join(_SEASONS)

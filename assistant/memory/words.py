@@ -23,6 +23,8 @@ from assistant.memory.scan import Floats, Mask, Slots
 POSTINGS = 20_000
 """Matches looked at for one question: bounds the slowest search at a million rows."""
 WORDS_MOST = 32
+COMMON, COUNTED_MOST = 500, 20_000
+"""Rows from which on a word's count is kept, and how many counts are."""
 RARE_ROWS = 3
 """A word in so few rows is rare, however few there are; else one in 200."""
 SATURATION, LENGTH_SHARE = 1.2, 0.75
@@ -94,11 +96,19 @@ def _in_word(character: str) -> bool:
 
 
 def search(
-    db: Database, words: Sequence[str], names: Iterable[str], view: View, limit: int
+    db: Database,
+    words: Sequence[str],
+    names: Iterable[str],
+    view: View,
+    limit: int,
+    counted: Counted | None = None,
 ) -> Found:
-    """The best `limit` allowed rows with any of `words`, common words left out beyond the budget."""
+    """The best `limit` allowed rows with any of `words`, common words left out beyond the budget.
+
+    `counted` remembers how common words are from one question to the next.
+    """
     total = len(view)
-    counts = {word: _count(db, word) for word in words}
+    counts = {word: _count(db, word, counted, total) for word in words}
     lists = []
     spent = 0
     for word in sorted(words, key=counts.__getitem__):
@@ -136,7 +146,39 @@ def _union(lists: Sequence[Slots]) -> Slots:
     return np.unique(np.concatenate(lists)) if lists else _NO_ROWS
 
 
-def _count(db: Database, word: str) -> int:
+class Counted:
+    """How many rows have a word: the common ones, which take longest to count and hardly change."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, tuple[int, int]] = {}
+
+    def get(self, word: str, total: int) -> int | None:
+        """The count, unless it was made when the memory was smaller by a tenth, or larger."""
+        count, then = self._counts.get(word, (0, -1))
+        return count if abs(total - then) <= total // 10 else None
+
+    def put(self, word: str, count: int, total: int) -> None:
+        """Keep it, if the word is common."""
+        if count >= COMMON:
+            if len(self._counts) >= COUNTED_MOST:
+                self._counts.clear()
+            self._counts[word] = count, total
+
+    def forget(self) -> None:
+        """Drop all."""
+        self._counts.clear()
+
+
+def _count(db: Database, word: str, counted: Counted | None, total: int) -> int:
+    if counted is not None and (known := counted.get(word, total)) is not None:
+        return known
+    count = _counted(db, word)
+    if counted is not None:
+        counted.put(word, count, total)
+    return count
+
+
+def _counted(db: Database, word: str) -> int:
     sql = "SELECT count(*) FROM (SELECT 1 FROM memories_fts WHERE memories_fts MATCH ? LIMIT ?)"
     return int(db.execute(sql, [_quoted(word), POSTINGS + 1]).fetchone()[0])
 

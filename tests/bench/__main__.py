@@ -1,4 +1,4 @@
-"""`python -m tests.bench [first_light] [transfer] [sources] [engine [--only GROUP …]]`: run, print tables."""
+"""`python -m tests.bench [first_light] [transfer] [sources] [engine] [memory] [--only GROUP …]`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from tests.bench import facts, first_light, sources, transfer
-from tests.bench.engine import GROUPS
+from tests.bench import engine, facts, first_light, memory, sources, transfer
 from tests.bench.progress import say
 from tests.bench.report import Report
 
-BENCHES = ("first_light", "transfer", "engine", "sources", "facts")
+PARTS = {"engine": engine.GROUPS, "memory": memory.GROUPS}
+BENCHES = ("first_light", "transfer", "sources", "facts", *PARTS)
+GROUPS = [name for groups in PARTS.values() for name in groups]
 OUT = Path(__file__).parent / "out"
 
 
@@ -37,7 +38,9 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *BENCHES], help="which; all if none")
-    parser.add_argument("--only", nargs="+", choices=GROUPS, help="groups of `engine`; all if none")
+    parser.add_argument(
+        "--only", nargs="+", choices=GROUPS, help="groups of `engine` and `memory`; all if none"
+    )
     parser.add_argument("--runs", type=int, default=5, help="repetitions of each measurement")
     parser.add_argument("--json", type=Path, help="where the figures go; the plots lie beside them")
     return parser.parse_args()
@@ -56,10 +59,12 @@ def _measure(arguments: argparse.Namespace, folder: Path, report: Report) -> Non
     if "facts" in names:
         say(f"facts: {runs} runs")
         report.take("facts", partial(facts.measure, folder / "facts", runs, report.series))
-    for name, measure in GROUPS.items():
-        if "engine" in names and name in (arguments.only or GROUPS):
-            say(f"{name}: {runs} runs")
-            report.take(name, partial(measure, folder / name, runs, report.series))
+    wanted = arguments.only or GROUPS
+    for part in filter(names.__contains__, PARTS):
+        for name, measure in PARTS[part].items():
+            if name in wanted:
+                say(f"{name}: {runs} runs")
+                report.take(name, partial(measure, folder / name, runs, report.series))
 
 
 def _out() -> Path:

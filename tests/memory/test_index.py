@@ -47,7 +47,7 @@ def test_a_new_version_stands_where_the_old_one_stood(reopened):
     assert lines.after[[0, 4, 2]].tolist() == [4, 2, -1]
     assert lines.before[[0, 4, 2]].tolist() == [-1, 0, 4]
     assert lines.after[[1, 3]].tolist() == lines.before[[1, 3]].tolist() == [-1, -1]
-    lines.remove(4, row(4, said_at=60))
+    lines.drop(4)
     assert lines.after[0] == 2
     assert lines.before[2] == 0
 
@@ -189,8 +189,12 @@ async def test_closed_neighbours_are_not_mixed_in(memory, settled):
         fresh = index._slot(4)
         assert index._lines.after[0] == fresh
         assert index._lines.before[2] == fresh
-        scan = index._settle()
-        assert np.allclose(index._mixed(np.array([0])), scan._rows[[0]], atol=1e-6)
+        index._settle()
+        query = index._mixed(np.array([0]))[0]
+        assert (
+            index._signs.distances(query, 1)[0] <= 2
+        )  # a number next to zero may round either way
+        assert abs(index._smooth(query, np.array([0]))[0] - 1) < 1e-3
     async with memory() as service:
         index = service.memories._index
         assert index._lines.after[0] == index._slot(4)

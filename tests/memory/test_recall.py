@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 
 from assistant.memory import when
+from assistant.memory.centre import Centre, shipped_prior
+from assistant.memory.codes import Codes
+from assistant.memory.embed import E5_MODEL
 from assistant.memory.language import detect
 from assistant.memory.recall import understand
-from assistant.memory.scan import Compressed, Exact
+from assistant.memory.scan import Signs, best, nearest
 from assistant.memory.words import content_words
 from assistant.types import NewMemory
 
@@ -110,27 +113,42 @@ def test_names_of_speakers_stay_out_of_the_vector():
     assert understand("Ann?", ["Ann"], NOW).bare == "Ann?"
 
 
-def test_compressed_finds_what_exact_finds():
+def test_signs_and_codes_find_what_exact_search_finds():
     rng = np.random.default_rng(1)
     middles = rng.standard_normal((200, 384))
     rows = middles[rng.integers(0, 200, 20_000)] + rng.standard_normal((20_000, 384))
     rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-    exact, compressed = Exact(len(rows), 384), Compressed(len(rows), 384)
-    slots = np.arange(len(rows))
-    exact.write(slots, rows)
-    compressed.write(slots, rows)
+    signs, slots = Signs(len(rows), 384), np.arange(len(rows))
+    signs.write(slots, rows)
+    codes = Codes(len(rows), Centre(shipped_prior(E5_MODEL)))
+    codes.write(slots, np.zeros(len(rows), np.int8), rows)
+    centred = codes.centred(slots)
     allowed = np.ones(len(rows), bool)
     allowed[::7] = False
     hits = 0
-    for query in rows[:40]:
-        best, _ = exact.top(query, allowed, 10)
-        near, cosines = compressed.top(query, allowed, 10)
+    for query in centred[:40]:
+        exact = np.where(allowed, centred @ query, -2)
+        near = nearest(signs.distances(query, len(rows)), allowed, 1_000)
         assert allowed[near].all()
-        assert (np.diff(cosines) <= 0).all()
-        hits += len(set(best) & set(near))
+        found = best(near, codes.cosines(query, near), 10)
+        assert (np.diff(exact[found]) <= 1e-6).all()
+        hits += len(set(np.argsort(-exact)[:10]) & set(found))
     assert hits / 400 > 0.95
-    none, _ = compressed.top(rows[0], np.zeros(len(rows), bool), 10)
-    assert len(none) == 0
+    assert len(nearest(signs.distances(rows[0], len(rows)), np.zeros(len(rows), bool), 10)) == 0
+
+
+@pytest.mark.parametrize("rows", [1, 63, 64, 65, 5_000])
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 1.0])
+def test_the_nearest_by_signs_are_never_fewer_than_asked_for(rows, share):
+    rng = np.random.default_rng(rows)
+    distances = rng.integers(100, 300, rows).astype(np.uint16)
+    allowed = rng.random(rows) < share
+    for count in (1, 10, 1_000):
+        found = nearest(distances, allowed, count)
+        assert len(found) >= min(count, allowed.sum())
+        assert allowed[found].all()
+        worst = np.sort(distances[allowed])[: len(found)]
+        assert np.array_equal(np.sort(distances[found])[:count], worst[:count])
 
 
 async def test_neighbours_of_a_hit_are_pulled_in(memory, settled):
@@ -144,7 +162,7 @@ async def test_neighbours_of_a_hit_are_pulled_in(memory, settled):
         await service.memories.add_many([*other, *reversed(rows)])
         await settled(service)
         found = await service.memories.recall("umbrella", k=2)
-        assert [m.text for m in found] == lines[:2]
+        assert sorted(m.text for m in found) == lines[:2]
 
 
 async def test_who_and_when_break_ties(memory, settled):
@@ -196,3 +214,13 @@ async def test_yesterday_is_the_users_yesterday(memory, monkeypatch):
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+async def test_without_vectors_a_rare_word_is_evidence_beside_long_rows_of_common_ones(memory):
+    async with memory("gguf:none") as service:
+        store = service.memories
+        long = "what people know of the weather and what they would know of the sea " * 3
+        await store.add_many([NewMemory(f"{long}{n}") for n in range(40)])
+        wanted = await store.add(NewMemory("zormffgix: shut"))
+        found = await store.recall("What do you know about zormffgix?", k=5, gate=True)
+        assert [one.id for one in found] == [wanted.id]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import numpy as np
 import pytest
 
 from assistant.errors import (
@@ -13,6 +14,7 @@ from assistant.errors import (
     MemoryNotFound,
     StoreError,
     TextTooLong,
+    Untrusted,
 )
 from assistant.types import NewMemory
 
@@ -308,3 +310,63 @@ async def test_a_closed_memory_says_so(memory):
         await service.memories.add(NewMemory("too late"))
     with pytest.raises(StoreError):
         await service.memories.count()
+
+
+async def test_records_and_facts_may_come_in_one_batch(memory):
+    batch = [
+        NewMemory("[12:01] the train was late", thread="t1", speaker="Ann", said_at="2026-01-01"),
+        NewMemory("I live in Lyon", kind="fact"),
+        NewMemory("Is it raining?", "note", "2026-01-02", importance=0.9, quote="rain", episode="e7"),
+        NewMemory("I live in Porto now", kind="fact"),
+        NewMemory("été, déjà", source="phone", scope="home", sensitivity="health"),
+    ]
+    async with memory() as service:
+        store = service.memories
+        told = await store.add_many(batch)
+        assert [one.text for one in told] == [one.text for one in batch]
+        kept = [await store.get(one.id) for one in told]
+        assert kept[1].valid_to is not None
+        assert kept[1].superseded_by == told[3].id
+        assert [kept[n] for n in (0, 2, 3, 4)] == [told[n] for n in (0, 2, 3, 4)]
+        episodes = await store.read(
+            lambda db: dict(db.execute("SELECT memory_id, episode FROM episodes").fetchall())
+        )
+        assert episodes[told[2].id] == "e7"
+        assert episodes[told[0].id] == told[0].id
+        assert (await store.check(full=True))["problems"] == []
+
+
+async def test_nothing_of_a_batch_is_stored_where_one_would_pass_for_the_users_word(memory):
+    async with memory() as service:
+        with pytest.raises(Untrusted):
+            await service.memories.add_many(
+                [NewMemory("a line"), NewMemory("Pay Bob", kind="event", trust="file")]
+            )
+        assert (await service.memories.count()).count == 0
+
+
+async def test_vectors_that_are_known_already_are_taken(memory, settled):
+    texts = ["alpha beta", "I live in Lyon"]
+    async with memory() as service:
+        store = service.memories
+        vectors = np.array(await service.embed(texts), np.float32)
+        await store.add_many([NewMemory(text) for text in texts], vectors)
+        assert (await store.count()).pending == 0
+        assert [one.text for one in await store.recall("beta", k=1)] == ["alpha beta"]
+        # Said again in other words, it is not stored, and so its vector is not either.
+        again = ["My home is in Lyon", "gamma"]
+        vectors = np.array(await service.embed(again), np.float32)
+        told = await store.add_many([NewMemory(text) for text in again], vectors)
+        count = await store.read(lambda db: db["vectors"].count)
+        assert count == len({one.text for one in told} | set(texts))
+        assert (await store.check(full=True))["problems"] == []
+
+
+async def test_vectors_that_cannot_be_the_models_are_refused(memory):
+    async with memory() as service:
+        await service.embed(["ready"])
+        good = np.array(await service.embed(["alpha"]), np.float32)
+        for vectors in (good[:, :-1], good * 2, np.concatenate([good, good]), good * np.nan):
+            with pytest.raises(InvalidInput):
+                await service.memories.add_many([NewMemory("alpha")], vectors)
+        assert (await service.memories.count()).count == 0

@@ -1,0 +1,111 @@
+"""What speaks for each candidate, as numbers: words, meaning, neighbours, who, when, and its form."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from assistant.memory.language import UNKNOWN
+from assistant.memory.question import Question
+from assistant.memory.scan import Floats, Slots
+from assistant.memory.slots import Candidates
+from assistant.memory.words import Found
+
+NAMES = (
+    "words", "meaning", "own", "before", "after", "answers", "who", "named", "when",
+    "asks", "length",
+)  # fmt: skip
+"""The columns of `signals`. All lie between 0 and 1, but the length, between -1 and 1."""
+
+WORDS, MEANING = 0.4, 0.6
+"""The mix of both that says how good a neighbour is."""
+COVERED = 0.5
+FOREIGN_WORDS = 0.3
+"""Share of a word match that counts where question and memory differ in language."""
+
+
+def signals(question: Question, candidates: Candidates, found: Found, near: float) -> Floats:
+    """One row a candidate, one column for each of NAMES; `near` is the cosine that is evidence."""
+    words = _words(question, candidates, found)
+    meaning = _cosines(candidates.smooth, words, near)
+    base = WORDS * words + MEANING * meaning
+    before, after = _at(base, candidates.previous), _at(base, candidates.next)
+    asked_before = _at(candidates.asks.astype(np.float32), candidates.previous)
+    columns = (
+        words,
+        meaning,
+        _cosines(candidates.own, words, near),
+        before,
+        after,
+        before * asked_before,
+        _who(question, candidates, found),
+        _members(candidates, found.named),
+        _when(question, candidates),
+        candidates.asks.astype(np.float32),
+        np.clip(np.log2(np.maximum(candidates.lengths, 1e-3)) / 2, -1.0, 1.0),
+    )
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def rare(candidates: Candidates, found: Found) -> Floats:
+    """1 where a name or a rare word of the question is in the row."""
+    return _members(candidates, found.rare, found.named)
+
+
+def _words(question: Question, candidates: Candidates, found: Found) -> Floats:
+    scores = looked_up(candidates.seqs, found.seqs, found.scores)
+    scores /= max(float(scores.max(initial=0.0)), 1e-9)
+    # The best match counts in full only if it has half of what was asked.
+    scores *= min(1.0, found.coverage / COVERED)
+    if question.language != UNKNOWN:
+        foreign = [lang not in (question.language, UNKNOWN) for lang in candidates.langs]
+        scores[np.array(foreign, bool)] *= FOREIGN_WORDS
+    return scores
+
+
+def apart(question: Question, columns: Floats) -> Floats:
+    """1 where the question names somebody, and the row of `signals` is neither by nor about them."""
+    if not question.about_somebody:
+        return np.zeros(len(columns), np.float32)
+    there = columns[:, [NAMES.index("who"), NAMES.index("named")]].max(axis=1, initial=0.0)
+    away: Floats = (there == 0).astype(np.float32)
+    return away
+
+
+def looked_up(seqs: Slots, keys: Slots, values: Floats) -> Floats:
+    """The value of each of `seqs`; 0 where it has none."""
+    by_seq = dict(zip(keys.tolist(), values.tolist(), strict=True))
+    return np.array([by_seq.get(seq, 0.0) for seq in seqs.tolist()], np.float32)
+
+
+def _cosines(cosines: Floats, words: Floats, near: float) -> Floats:
+    """0 to 1. Where all is noise, the best of it is not 1; a row too new for a vector has its words."""
+    top = max(float(np.nan_to_num(cosines).max(initial=0.0)), near, 1e-6)
+    scaled: Floats = np.clip(cosines / top, 0.0, 1.0)
+    return np.where(np.isnan(scaled), words, scaled).astype(np.float32, copy=False)
+
+
+def _who(question: Question, candidates: Candidates, found: Found) -> Floats:
+    """1 where a person asked about speaks, or is named in a row that nobody in particular said."""
+    asked = set(question.focus.speakers)
+    speaks = np.array([speaker in asked for speaker in candidates.speakers], np.float32)
+    nobody = np.array([not speaker for speaker in candidates.speakers], np.float32)
+    who: Floats = np.maximum(speaks, nobody * _members(candidates, found.named))
+    return who
+
+
+def _members(candidates: Candidates, *lists: Slots) -> Floats:
+    return np.isin(candidates.seqs, np.concatenate(lists)).astype(np.float32)
+
+
+def _when(question: Question, candidates: Candidates) -> Floats:
+    if not question.spans:
+        return np.zeros(len(candidates.seqs), np.float32)
+    fits = [max(span.fits(at) for span in question.spans) for at in candidates.said_at.tolist()]
+    return np.array(fits, np.float32)
+
+
+def _at(values: Floats, positions: Slots) -> Floats:
+    if not len(values):
+        return values
+    found: Floats = np.where(positions >= 0, values[positions], 0.0)
+    return found

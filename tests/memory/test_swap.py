@@ -1,0 +1,121 @@
+"""Another embedder takes over: nothing is lost, nothing is mixed up, and recall never goes without."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from assistant.types import NewMemory
+
+TEXTS = [f"row {n} about thing{n} and place{n % 7}" for n in range(120)]
+
+LATE = "row 500 about thing500 and place3"
+
+
+async def finds(store, n):
+    return TEXTS[n] in [m.text for m in await store.recall(f"thing{n}", k=3, patience_s=5)]
+
+
+async def test_the_old_one_answers_until_the_new_one_has_everything(memory, settled):
+    async with memory() as service:
+        store = service.memories
+        await store.add_many([NewMemory(text) for text in TEXTS])
+        await settled(service)
+        old = service.embed_model
+        index = store._index
+        await service.swap("fake:32")
+        seen = []
+        while service.swap_progress:
+            seen.append(service.swap_progress)
+            if store._index is index:
+                assert service.embed_model == old == index.model
+                assert index._has.sum() == len(TEXTS) + (len(seen) > 1)
+            if len(seen) == 1:
+                await store.add(NewMemory(LATE))
+                await settled(service)
+            assert await finds(store, len(seen) % 120)
+        assert service.embed_model == store._index.model == "fake/words-32"
+        assert max(one.total for one in seen) >= len(TEXTS)
+        assert store._index._has.sum() == len(TEXTS) + 1
+        assert len((await service.embed(["x"]))[0]) == 32
+        found = await store.recall("thing500", k=3)
+        assert LATE in [m.text for m in found]
+        report = await store.check(full=True)
+        assert (report["problems"], report["vectors"]) == ([], len(TEXTS) + 1)
+        assert [child.name for child in service.children()].count("embed") == 1
+        await store.add(NewMemory("the first row of the new one"))
+        await settled(service)
+        assert (await store.check())["ok"]
+
+
+async def test_a_swap_goes_on_after_a_restart(memory, settled):
+    async with memory() as service:
+        await service.memories.add_many([NewMemory(text) for text in TEXTS])
+        await settled(service)
+        old = service.embed_model
+    async with memory("fake:32", fault="slow") as service:
+        assert service.embed_model == old
+        async with asyncio.timeout(30):
+            while not (service.swap_progress and service.swap_progress.done > 8):
+                await asyncio.sleep(0.01)
+        assert await finds(service.memories, 5)
+    async with memory("fake:32") as service:
+        await service._swap.finished()
+        assert service.embed_model == "fake/words-32"
+        assert (await service.memories.check(full=True))["problems"] == []
+    async with memory("fake:32") as service:
+        assert service.swap_progress is None
+        assert await finds(service.memories, 7)
+
+
+async def test_a_new_embedder_that_does_not_run_changes_nothing(memory, settled):
+    async with memory() as service:
+        await service.memories.add_many([NewMemory(text) for text in TEXTS[:9]])
+        await settled(service)
+        old = service.embed_model
+    async with memory("st:/nowhere/at/all") as service:
+        await asyncio.sleep(0.5)
+        assert service.embed_model == old
+        assert await finds(service.memories, 3)
+        await service.swap("fake:32")
+        await service._swap.finished()
+        assert service.embed_model == "fake/words-32"
+
+
+@pytest.mark.parametrize("rounds", [6])
+async def test_questions_at_the_moment_of_the_change_are_never_of_the_wrong_model(
+    memory, settled, rounds
+):
+    async with memory() as service:
+        store = service.memories
+        await store.add_many([NewMemory(text) for text in TEXTS])
+        await settled(service)
+        for n in range(rounds):
+            await service.swap("fake:32" if n % 2 == 0 else "fake")
+            while service.swap_progress:
+                found = await asyncio.gather(*(finds(store, m) for m in range(0, 120, 17)))
+                assert all(found)
+        assert (await store.check(full=True))["problems"] == []
+
+
+async def test_a_question_that_began_before_still_sees_only_its_classes(memory, settled):
+    async with memory() as service:
+        store = service.memories
+        await store.add(NewMemory("the safe code is 4711", scope="private"))
+        await store.add(NewMemory("the safe is in the kitchen", scope="home"))
+        await settled(service)
+        began, asked = store._vector, []
+
+        async def swapped_meanwhile(text):
+            asked.append(text)
+            vector = await began(text)
+            if len(asked) == 1:
+                await service.swap("fake:32")
+                await service._swap.finished()
+            return vector
+
+        store._vector = swapped_meanwhile
+        found = await store.recall("safe code", k=5, classes=["home"], patience_s=20)
+        assert len(asked) == 2
+        assert [one.text for one in found] == ["the safe is in the kitchen"]
