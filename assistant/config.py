@@ -145,6 +145,14 @@ class Limits(msgspec.Struct, frozen=True):
     """Things that wait for a device to take them."""
     feed_events: int = 1_024
     """What changed lately, kept for devices that come back; who missed more reads everything anew."""
+    audio_bytes: int = 25 << 20
+    """A recording to be transcribed, its form included."""
+    audio_s: int = 3_600
+    """Seconds of one recording."""
+    speech_chars: int = 4_096
+    """The text of one request to be spoken."""
+    speech_queue: int = 8
+    """Recordings and texts that speech works on or that wait for it; one more is refused with 429."""
     frame_bytes: int = 64 << 20
     """One message between the daemon and a child."""
     sources: int = 64
@@ -214,6 +222,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`e5` (built in, multilingual) or `st:<folder or hub model>` for sentence-transformers."""
     learning: Literal["ask", "auto", "off"] = "ask"
     """What becomes of what you say: `ask` offers what may be worth keeping, `auto` stores it."""
+    stt: str = "whisper-base"
+    """What hears: a speech model of the catalogue, or a folder with a faster-whisper model."""
+    voice: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_+-]{1,40}$")] = "heart"
+    """What speaks: `heart` (English), or a language of espeak-ng such as `fr`, where that is installed."""
     key_store: Literal["auto", "keyring", "file"] = "auto"
     """Where the database key lives. auto: the OS keyring where there is one, else a 0600 file."""
     idle_unload_s: Seconds = 1800.0
@@ -307,6 +319,11 @@ class Paths(msgspec.Struct, frozen=True):
     def chats(self) -> Path:
         """KV states of idle chats, encrypted; may be lost."""
         return self.cache / "chats"
+
+    @property
+    def speech_models(self) -> Path:
+        """Speech models, joined and verified."""
+        return self.models / "speech"
 
     @property
     def engine_memory(self) -> Path:

@@ -154,6 +154,7 @@ class Daemon:
         services.sources = memory.sources
         services.embedder = memory
         services.models = models
+        services.speech = speech = self._open_speech()
         services.system_prompt = SYSTEM
         rota = self._rota(memory.backups, engine)
         services.status = State(
@@ -165,10 +166,22 @@ class Daemon:
             vectors=memory,
             rota=rota,
             sources=memory.sources,
-            children=lambda: [*engine.children(), *memory.children()],
+            children=lambda: [*engine.children(), *memory.children(), speech.status()],
             memory_problem=memory.problem,
         )
         await memory.sources.start()
+
+    def _open_speech(self) -> Any:
+        from assistant.speech.local import LocalSpeech
+
+        speech = LocalSpeech(
+            self._paths.speech_models,
+            stt=self._settings.stt,
+            voice=self._settings.voice,
+            idle_unload_s=self._settings.idle_unload_s,
+        )
+        self._work.push_async_callback(speech.close)
+        return speech
 
     def _rota(self, backups: Any, engine: Any) -> Any:
         from assistant.memory.rota import Rota

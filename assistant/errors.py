@@ -16,6 +16,8 @@
           ImportNewer                a newer Nestor wrote it
           PasswordNeeded             it is sealed, and no password came with it
             PasswordWrong              the password does not open it
+        AudioInvalid               a recording that cannot be decoded
+        AudioTooLong               a recording over its limit
         ContextOverflow            the prompt does not fit into the model's context
       Refused                    who asks may not
         Unauthorized               no token, or not one of ours
@@ -33,6 +35,7 @@
         RouteNotFound  MethodNotAllowed  MemoryNotFound  ConversationNotFound
         TurnNotFound  ModelNotFound  BackupNotFound  SourceNotFound
         DeviceNotFound  SuggestionNotFound  ParcelNotFound
+        TurnNotFound  ModelNotFound  BackupNotFound  VoiceNotFound
       Conflict                   not in this state
         TurnRunning                this conversation is still answering
         ModelMissing               the model is known, but not on this machine
@@ -50,6 +53,9 @@
         ModelInvalid               the model file is damaged or not a GGUF
         Stopped                    cancelled, or the daemon stopped
       EmbedderError              no vectors can be had now
+      SpeechError                speech can be neither heard nor spoken now
+        SpeechMissing              its packages or its models are not on this machine
+        SpeechBusy                 too many wait for it; try again
       DownloadError              a model could not be fetched
         HashMismatch               the bytes are not the ones the catalogue names
         DiskFull                   there is no room for it
@@ -226,6 +232,21 @@ class PasswordWrong(PasswordNeeded):
     code = "password_wrong"
     default = "The password does not open this file, or its beginning is damaged."
     advice = "Try again with the password it was exported with."
+class AudioInvalid(InvalidInput):
+    """A recording that no decoder of ours reads, or that is cut off before any sound."""
+
+    code = "audio_invalid"
+    default = "The recording cannot be read."
+    advice = "Send a whole file: wav, flac, mp3, m4a, ogg, opus or webm."
+
+
+class AudioTooLong(InvalidInput):
+    """A recording over its limit."""
+
+    code = "audio_too_long"
+    status = 413
+    default = "The recording is too long."
+    advice = "Send it in shorter pieces."
 
 
 class ContextOverflow(InvalidInput):
@@ -428,6 +449,12 @@ class SourceNotFound(NotFound):
     code = "source_not_found"
     default = "There is no source with that id."
     advice = "`nestor sources list` shows what is allowed."
+class VoiceNotFound(NotFound):
+    """No voice by that name speaks here."""
+
+    code = "voice_not_found"
+    default = "There is no voice by that name."
+    advice = "Send `default`, `heart`, or a language such as `fr` where espeak-ng is installed."
 
 
 class DeviceNotFound(NotFound):
@@ -591,6 +618,33 @@ class EmbedderError(AssistantError):
     status = 503
     default = "The embedder could not run."
     advice = "Try again; `nestor doctor` says what is wrong if it stays so."
+
+
+class SpeechError(AssistantError):
+    """Speech can be neither heard nor spoken now; everything else works."""
+
+    code = "speech_error"
+    status = 503
+    default = "Speech could not run."
+    advice = "Try again; `nestor doctor` says what is wrong if it stays so."
+
+
+class SpeechMissing(SpeechError):
+    """What speech needs is not on this machine. The message names it."""
+
+    code = "speech_missing"
+    status = 501
+    default = "Speech is not installed."
+    advice = "Install Nestor's extra `voice` (`pip install 'nestor[voice]'`), then try again."
+
+
+class SpeechBusy(SpeechError):
+    """Too many wait for it."""
+
+    code = "speech_busy"
+    status = 429
+    default = "Too many requests are waiting for speech."
+    advice = "Try again in a few seconds."
 
 
 class DownloadError(AssistantError):

@@ -601,6 +601,36 @@ class Parcel(msgspec.Struct, frozen=True):
     created_at: str
 
 
+# --- speech ----------------------------------------------------------------------------------
+
+
+class Said(msgspec.Struct, frozen=True):
+    """A stretch of speech and what was said in it. Times are seconds from the recording's start."""
+
+    start_s: float
+    end_s: float
+    text: str
+    logprob: float = 0.0
+    """Mean log probability of its tokens."""
+    no_speech: float = 0.0
+    """How probable it is that nobody spoke, 0 to 1."""
+    compression: float = 1.0
+    """How well its text compresses; above 2.4 it repeats itself."""
+    temperature: float = 0.0
+    tokens: tuple[int, ...] = ()
+
+
+class Transcript(msgspec.Struct, frozen=True):
+    """What was said in a recording. Nothing, where nobody spoke."""
+
+    text: str
+    language: str
+    """ISO 639-1; empty where nobody spoke and none was asked for."""
+    seconds: float
+    """Of the whole recording."""
+    said: tuple[Said, ...] = ()
+
+
 class ChildStatus(msgspec.Struct, frozen=True):
     """A child process as seen from the daemon."""
 

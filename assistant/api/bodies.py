@@ -7,7 +7,7 @@ import asyncio
 import msgspec
 from starlette.types import Message, Receive, Scope
 
-from assistant.api import parcels
+from assistant.api import forms, parcels
 from assistant.api.disconnect import ClientLeft
 from assistant.config import LIMITS
 from assistant.errors import BodyTooLarge, InvalidJson, UnsupportedMedia
@@ -16,7 +16,13 @@ _IMPORT = "/api/v1/memories/import"
 _UPLOAD = "/api/v1/import"
 """Its body may be a file of any size within the limit: it passes in pieces, counted."""
 _FILES = frozenset({b"application/octet-stream", b"application/zip", b"application/gzip"})
-_LIMITS = {_IMPORT: LIMITS.import_bytes, parcels.PATH: parcels.BODY_BYTES}
+TRANSCRIPTIONS = "/v1/audio/transcriptions"
+"""The one route that takes a form, and no JSON."""
+_LIMITS = {
+    _IMPORT: LIMITS.import_bytes,
+    parcels.PATH: parcels.BODY_BYTES,
+    TRANSCRIPTIONS: LIMITS.audio_bytes,
+}
 _LINES = frozenset({b"application/x-ndjson", b"application/jsonl", b"application/json-lines"})
 _LARGE_BYTES = 1 << 16
 """Above this, reading JSON takes long enough to keep other requests waiting."""
@@ -34,6 +40,9 @@ async def strict(scope: Scope, receive: Receive) -> Receive:
     if scope["path"] == _UPLOAD and kind in _FILES:
         return _counted(receive, LIMITS.upload_bytes)
     importing = scope["path"] == _IMPORT
+    recording = scope["method"] == "POST" and scope["path"] == TRANSCRIPTIONS
+    if recording and kind != forms.KIND:
+        raise UnsupportedMedia("A recording comes in a form.", "Send multipart/form-data.")
     limit = _LIMITS.get(scope["path"], LIMITS.body_bytes)
     declared = next((v for n, v in headers if n == b"content-length"), b"")
     if declared.isdigit() and int(declared[:20]) > limit:
@@ -44,7 +53,7 @@ async def strict(scope: Scope, receive: Receive) -> Receive:
             await asyncio.to_thread(_check_json, body)
         else:
             _check_json(body)
-    elif body and not (importing and kind in _LINES):
+    elif body and not recording and not (importing and kind in _LINES):
         raise UnsupportedMedia
     return _replay(body, receive)
 

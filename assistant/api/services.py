@@ -15,7 +15,7 @@ from assistant.core.feed import Feed
 from assistant.core.forgetting import Forgetting
 from assistant.core.learn import Learner
 from assistant.core.pairing import Pairing
-from assistant.core.ports import Recall
+from assistant.core.ports import Recall, Speech
 from assistant.core.turn import Turns
 from assistant.errors import AssistantError
 from assistant.types import (
@@ -218,6 +218,7 @@ class Services:
     sources: Sources
     embedder: Embedder
     models: Models
+    speech: Speech
     status: Status
     system_prompt: str
 

@@ -20,6 +20,7 @@ from assistant.types import (
     Request,
     Sampling,
     Suggestion,
+    Transcript,
     Turn,
     TurnStatus,
 )
@@ -222,3 +223,42 @@ class TurnLog(Protocol):
         recalled: Sequence[Recalled],
         events: Sequence[Event],
     ) -> None: ...
+
+
+class Speech(Protocol):
+    """Hearing and speaking. Raises SpeechMissing where it is not installed, SpeechBusy, SpeechError."""
+
+    async def warm(self) -> None:
+        """Load what hears and what speaks, if it is not loaded. Never raises."""
+        ...
+
+    async def transcribe(
+        self, audio: bytes, *, bare: bool = False, language: str = "", prompt: str = ""
+    ) -> Transcript:
+        """What is said in a file, or in bare 16-bit samples at 16 kHz; no text where nobody speaks.
+
+        `language` is ISO 639-1; empty: found out. Raises AudioInvalid, AudioTooLong, InvalidInput.
+        """
+        ...
+
+    def speak(
+        self, sentences: Sequence[str], *, voice: str = "", speed: float = 1.0, form: str = "pcm"
+    ) -> AsyncGenerator[bytes, None]:
+        """The sentences spoken, as each is ready; `pcm` is 16-bit samples at 24 kHz.
+
+        Closing it stops the voice. Raises VoiceNotFound, UnsupportedParameter.
+        """
+        ...
+
+    async def voices(self) -> list[str]:
+        """What `voice` may be."""
+        ...
+
+    async def listen(self, stream: str, samples: bytes, *, last: bool = False) -> list[float]:
+        """How probable speech is in each 32 ms that these bare samples of a live stream complete."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """The id of what hears."""
+        ...

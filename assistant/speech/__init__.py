@@ -1,0 +1,1 @@
+"""Hearing and speaking: one child process with the heavy packages, and the daemon's side of it."""
