@@ -153,6 +153,12 @@ class Limits(msgspec.Struct, frozen=True):
     """The text of one request to be spoken."""
     speech_queue: int = 8
     """Recordings and texts that speech works on or that wait for it; one more is refused with 429."""
+    talks: int = 4
+    """Who may talk at once (WebSockets `/api/v1/talk`)."""
+    talk_s: int = 120
+    """Seconds of speech that are heard at once."""
+    talk_message_bytes: int = 65_536
+    """One message of a WebSocket."""
     frame_bytes: int = 64 << 20
     """One message between the daemon and a child."""
     sources: int = 64
@@ -224,7 +230,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What becomes of what you say: `ask` offers what may be worth keeping, `auto` stores it."""
     stt: str = "whisper-base"
     """What hears: a speech model of the catalogue, or a folder with a faster-whisper model."""
-    voice: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_+-]{1,40}$")] = "heart"
+    voice: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,39}$")] = "heart"
     """What speaks: `heart` (English), or a language of espeak-ng such as `fr`, where that is installed."""
     key_store: Literal["auto", "keyring", "file"] = "auto"
     """Where the database key lives. auto: the OS keyring where there is one, else a 0600 file."""

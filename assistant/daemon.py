@@ -29,6 +29,7 @@ from assistant.core.learn import Learner
 from assistant.core.orders import Orders
 from assistant.core.pairing import Pairing
 from assistant.core.prompt import SYSTEM
+from assistant.core.talk import Talks
 from assistant.core.turn import Turns
 from assistant.errors import AssistantError, Internal
 from assistant.instance import Instance, Running
@@ -140,6 +141,7 @@ class Daemon:
         )
         self._work.push_async_callback(engine.close)
         self._work.push_async_callback(models.close)
+        services.speech = speech = self._open_speech()
         self._assemble(engine, memory)
         services.completions = Completions(engine, memory.memories)
         await self._let_devices_in(memory.devices)
@@ -154,7 +156,6 @@ class Daemon:
         services.sources = memory.sources
         services.embedder = memory
         services.models = models
-        services.speech = speech = self._open_speech()
         services.system_prompt = SYSTEM
         rota = self._rota(memory.backups, engine)
         services.status = State(
@@ -167,6 +168,7 @@ class Daemon:
             rota=rota,
             sources=memory.sources,
             children=lambda: [*engine.children(), *memory.children(), speech.status()],
+            speech=speech,
             memory_problem=memory.problem,
         )
         await memory.sources.start()
@@ -254,6 +256,8 @@ class Daemon:
         for part in (learner, compactor, drafts, turns):
             self._work.push_async_callback(part.close)
         services.turns, services.drafts = turns, drafts
+        services.talks = Talks(services.speech, turns)
+        self._work.push_async_callback(services.talks.close)
         services.forgetting = Forgetting(engine, turns, drafts, compactor, learner)
         services.learner, services.suggestions = learner, memory.suggestions
         turns.on_changed = self._turn_changed

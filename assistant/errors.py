@@ -232,6 +232,8 @@ class PasswordWrong(PasswordNeeded):
     code = "password_wrong"
     default = "The password does not open this file, or its beginning is damaged."
     advice = "Try again with the password it was exported with."
+
+
 class AudioInvalid(InvalidInput):
     """A recording that no decoder of ours reads, or that is cut off before any sound."""
 
@@ -449,6 +451,8 @@ class SourceNotFound(NotFound):
     code = "source_not_found"
     default = "There is no source with that id."
     advice = "`nestor sources list` shows what is allowed."
+
+
 class VoiceNotFound(NotFound):
     """No voice by that name speaks here."""
 

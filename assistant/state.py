@@ -55,6 +55,12 @@ class Vectors(Protocol):
     async def embed(self, texts: Sequence[str], purpose: str = "passage") -> list[list[float]]: ...
 
 
+class Speech(Protocol):
+    """The state of what hears and speaks."""
+
+    async def check(self) -> tuple[bool, str, str]: ...
+
+
 class Rota(Protocol):
     """The state of the backups."""
 
@@ -77,7 +83,9 @@ class State:
         sources: Sources,
         children: Callable[[], Sequence[ChildStatus]],
         memory_problem: str = "",
+        speech: Speech | None = None,
     ) -> None:
+        self._speech = speech
         self._paths = paths
         self._engine = engine
         self._memory = memory
@@ -123,6 +131,7 @@ class State:
             await self._reachable(),
             await self._model(),
             self._offload(),
+            *([await self._hearing(self._speech)] if self._speech else []),
         ]
 
     def _versions(self) -> dict[str, Any]:
@@ -195,6 +204,10 @@ class State:
         draft = f". No draft model: {info.draft_problem}" if info.draft_problem else draft
         found = f"{info.id} is ready, {info.context} tokens of context{safe}{draft}"
         return _check("model", True, found)
+
+    async def _hearing(self, speech: Speech) -> dict[str, Any]:
+        ok, found, hint = await speech.check()
+        return _check("speech", ok, found, hint)
 
     def _offload(self) -> dict[str, Any]:
         info = self._engine.info()

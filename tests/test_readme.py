@@ -92,8 +92,9 @@ def test_every_variable():
 
 def test_every_file_of_the_trace_exists():
     trace = section("The trace of one turn")
-    parts = re.findall(r"(?<![/\w])((?:api|core|engine|listen|memory)/\w+)", trace)
-    assert len(parts) > 8
+    trace += section("Hearing and speaking").split("```")[1]
+    parts = re.findall(r"(?<![/\w])((?:api|core|engine|listen|memory|speech)/\w+)", trace)
+    assert len(parts) > 16
     for part in parts:
         assert (Path(__file__).parents[1] / "assistant" / f"{part}.py").is_file(), part
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
 
 from starlette.requests import HTTPConnection
 
@@ -11,6 +12,7 @@ from assistant.errors import ScopeMissing, Unauthorized
 from assistant.types import AccessScope, Device
 
 Need = AccessScope | Literal["public", "any"]
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 KEY = "x-nestor-scope"
 """Of an operation in /openapi.json."""
@@ -23,8 +25,21 @@ def needs(need: Need) -> dict[str, Any]:
 
 def need_of(route: Any) -> Need:
     """What a route needs; `admin` if it does not say."""
-    need: Need = (getattr(route, "openapi_extra", None) or {}).get(KEY, "admin")
+    told = getattr(route, "openapi_extra", None)
+    # A WebSocket's route has no such field, and is made anew when its router is included.
+    told = told or getattr(getattr(route, "endpoint", None), "openapi_extra", None)
+    need: Need = (told or {}).get(KEY, "admin")
     return need
+
+
+def socket_needs(need: Need) -> Callable[[Endpoint], Endpoint]:
+    """For the endpoint of a WebSocket: the scope it needs."""
+
+    def tell(endpoint: Endpoint) -> Endpoint:
+        endpoint.openapi_extra = needs(need)  # type: ignore[attr-defined]
+        return endpoint
+
+    return tell
 
 
 async def access(connection: HTTPConnection) -> None:

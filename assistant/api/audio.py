@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
@@ -124,10 +126,11 @@ async def speech(use: Use, request: HttpRequest, body: SpeechRequest) -> Respons
     # The first sound is made before the first byte, so that a refusal still has its status.
     first = await unless_gone(request, anext(sound))
 
-    async def whole() -> Any:
-        yield first
-        async for piece in sound:
-            yield piece
+    async def whole() -> AsyncGenerator[bytes, None]:
+        async with contextlib.aclosing(sound):
+            yield first
+            async for piece in sound:
+                yield piece
 
     return StreamingResponse(whole(), media_type=_MEDIA[body.response_format])
 

@@ -17,6 +17,9 @@ DEVICE = "nestor.device"
 DOOR = "nestor.door"
 """The key under which it notes the name of the door."""
 
+PROTOCOL = b"nestor.bearer."
+"""What a token is offered behind where no header can be sent."""
+
 _NOBODY = bytes(32)
 
 
@@ -61,8 +64,15 @@ class Auth:
 
 
 def _token(scope: Scope) -> bytes | None:
-    """What stands after `Bearer`; None if there is no such header, more than one, or another scheme."""
+    """What stands after `Bearer`; None if there is no such header, more than one, or another scheme.
+
+    A browser's WebSocket can send no header; it offers `nestor.bearer.<token>` as a protocol (RFC 6455, 1.9).
+    """
     given = [value for name, value in scope["headers"] if name == b"authorization"]
+    if not given and scope["type"] == "websocket":
+        offered = [one.encode("latin-1") for one in scope["subprotocols"]]
+        tokens = [one.removeprefix(PROTOCOL) for one in offered if one.startswith(PROTOCOL)]
+        return tokens[0] if len(tokens) == 1 else None
     if len(given) != 1:
         return None
     scheme, _, token = given[0].partition(b" ")

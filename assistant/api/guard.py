@@ -78,19 +78,20 @@ class Guard:
             await response.fail(Internal(), scope, receive)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = _Response(send)
         try:
             self._origin.check(scope)
+            scope[DOOR] = self._door.name
             device = await self._authenticate(scope)
-            await self._services.wait()
-        except AssistantError:
-            # Before accept: the client gets a 403 and no WebSocket.
-            return await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
-        try:
             with self._known(scope, device):
-                await self._app(scope, receive, send)
-        except Unauthorized:
-            with contextlib.suppress(RuntimeError, OSError):  # it may be closed already
-                await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
+                await self._services.wait()
+                await self._app(scope, receive, response.send)
+        except AssistantError as exc:
+            if response.accepted:
+                with contextlib.suppress(RuntimeError, OSError):  # it may be closed already
+                    await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
+            else:
+                await response.fail(exc, scope, receive)
 
     async def _authenticate(self, scope: Scope) -> Device:
         if self._auth.must_wait(scope):
@@ -130,22 +131,26 @@ async def _bodied(scope: Scope, receive: Receive) -> Receive:
 
 
 class _Response:
-    """Adds our headers, and knows whether the response has begun."""
+    """Adds our headers, and knows whether the response has begun; to a WebSocket, before it is accepted."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self._begun = False
         self._complete = False
+        self.accepted = False
+        """Whether it is a WebSocket now, which has no response."""
 
     async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
+        self.accepted |= message["type"] == "websocket.accept"
+        if message["type"].endswith("http.response.start"):
             self._begun = True
             headers = list(message.get("headers", ()))
             given = {
                 name for name, _ in headers
             }  # the web client's pages have a policy of their own
             message["headers"] = headers + [one for one in RESPONSE_HEADERS if one[0] not in given]
-        self._complete = message["type"] == "http.response.body" and not message.get("more_body")
+        body = message["type"].endswith("http.response.body")
+        self._complete = body and not message.get("more_body")
         await self._send(message)
 
     async def fail(self, error: AssistantError, scope: Scope, receive: Receive) -> None:

@@ -16,6 +16,7 @@ from assistant.core.forgetting import Forgetting
 from assistant.core.learn import Learner
 from assistant.core.pairing import Pairing
 from assistant.core.ports import Recall, Speech
+from assistant.core.talk import Talks
 from assistant.core.turn import Turns
 from assistant.errors import AssistantError
 from assistant.types import (
@@ -219,6 +220,7 @@ class Services:
     embedder: Embedder
     models: Models
     speech: Speech
+    talks: Talks
     status: Status
     system_prompt: str
 

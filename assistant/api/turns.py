@@ -13,8 +13,10 @@ from assistant.api.conversations import shown_turn
 from assistant.api.deps import Caller, Flag, Use, own_chat, own_turn
 from assistant.api.replies import event_stream, last_seen, reply
 from assistant.api.schema import STREAM
+from assistant.api.services import Services
 from assistant.config import LIMITS
-from assistant.types import Learning
+from assistant.core.run import Run
+from assistant.types import Device, Learning
 
 router = APIRouter(prefix="/api/v1", tags=["turns"])
 
@@ -41,20 +43,25 @@ async def ask(use: Use, asks: Caller, conversation_id: str, body: Question) -> R
     The answer goes on when the connection is lost: come back with GET turns/{id}/events, or
     end it with DELETE turns/{id}.
     """
+    run = await begin(use, asks, conversation_id, body)
+    return event_stream(run.log.follow())
+
+
+async def begin(use: Services, asks: Device, conversation_id: str, question: Question) -> Run:
+    """Begin a turn for a device, with what it may see. Raises as core.turn.Turns.start does."""
     await own_chat(use, asks, conversation_id)
     # Whoever sees some memories only commands none, and what they say is not taken for the owner's.
     whole_memory = asks.sight is None and "memory.write" in asks.scopes
-    run = await use.turns.start(
+    return await use.turns.start(
         conversation_id,
-        body.text,
-        recall=body.memory,
-        store=body.store and whole_memory,
+        question.text,
+        recall=question.memory,
+        store=question.store and whole_memory,
         command=whole_memory,
-        learning=body.learn,
-        whole=body.overflow == "error",
+        learning=question.learn,
+        whole=question.overflow == "error",
         device=asks.id,
     )
-    return event_stream(run.log.follow())
 
 
 @router.get("/turns/{turn_id}", openapi_extra=needs("chat"))

@@ -225,7 +225,19 @@ class TurnLog(Protocol):
     ) -> None: ...
 
 
-class Speech(Protocol):
+class Ears(Protocol):
+    """The part of speech that a wake word needs."""
+
+    async def transcribe(
+        self, audio: bytes, *, bare: bool = False, language: str = "", prompt: str = ""
+    ) -> Transcript: ...
+
+    async def spot(self, stream: str, word: str, samples: bytes, *, last: bool = False) -> float:
+        """The highest probability that the phrase has just been said, in these samples of a live stream."""
+        ...
+
+
+class Speech(Ears, Protocol):
     """Hearing and speaking. Raises SpeechMissing where it is not installed, SpeechBusy, SpeechError."""
 
     async def warm(self) -> None:

@@ -42,6 +42,12 @@ class Crowd(ServerState):
         most = self.door.peer_connections
         return bool(most) and self.peers[peer] >= most
 
+    def leave(self, peer: str) -> None:
+        """A connection from this address is lost."""
+        self.peers[peer] -= 1
+        if self.peers[peer] <= 0:
+            del self.peers[peer]
+
     def make_room(self, newest: Connection) -> bool:
         """End the connection that has been idle longest, if there are too many; whether that worked."""
         if len(self.connections) <= self.door.connections:
@@ -85,10 +91,7 @@ class Connection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Give the place back."""
         super().connection_lost(exc)
-        peers = self.server_state.peers
-        peers[self._peer] -= 1
-        if peers[self._peer] <= 0:
-            del peers[self._peer]
+        self.server_state.leave(self._peer)
 
     def data_received(self, data: bytes) -> None:
         """More of a request."""

@@ -17,6 +17,7 @@ from assistant.config import LIMITS, Limits
 from assistant.errors import LanRefused, SocketUnsafe
 from assistant.listen.connection import Connection, Crowd
 from assistant.listen.sockets import BACKLOG
+from assistant.listen.websocket import WebSocket
 from assistant.types import Door
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,9 @@ class Listener:
             # Left to itself uvicorn takes whatever parsers some other package brought: others than
             # the ones that are tested, and for HTTP one without a limit for headers.
             http=Connection,
-            ws="none",
+            ws=WebSocket,
+            ws_max_size=limits.talk_message_bytes,
+            ws_per_message_deflate=False,
             interface="asgi3",
             log_config=None,
             access_log=False,
@@ -122,7 +125,7 @@ class Listener:
             await asyncio.sleep(CHECK_S)
             self._tick()
             for connection in list(self.crowd.connections):
-                if isinstance(connection, Connection):
+                if isinstance(connection, Connection | WebSocket):
                     connection.check(loop.time())
 
     def _tick(self) -> None:

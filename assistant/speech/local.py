@@ -19,6 +19,7 @@ from assistant.errors import (
     ChildStopped,
     SpeechBusy,
     SpeechError,
+    SpeechMissing,
     Stopped,
 )
 from assistant.types import ChildStatus, Said, Transcript
@@ -100,6 +101,21 @@ class LocalSpeech:
             async for item in self._stream("speak", payload):
                 yield item
 
+    async def check(self) -> tuple[bool, str, str]:
+        """For doctor: whether all is well, what was found, and what to do. Loads what is not loaded."""
+        try:
+            await asyncio.gather(
+                self._child.call("load_stt", []), self._child.call("load_tts", [self.voice])
+            )
+            voices = await self.voices()
+        except SpeechMissing as exc:
+            return True, f"Speech is not installed: {exc.message} {exc.hint}", ""
+        except AssistantError as exc:
+            return False, exc.message, exc.hint
+        robots = len([voice for voice in voices if voice != "heart"])
+        more = f"{robots} more voices by espeak-ng" if robots else "no others: espeak-ng is missing"
+        return True, f"{self.model} hears, {self.voice} speaks; {more}.", ""
+
     async def voices(self) -> list[str]:
         """See core.ports.Speech."""
         async for names in self._stream("voices"):
@@ -112,6 +128,13 @@ class LocalSpeech:
         async for probabilities in self._stream("listen", payload):
             return list(probabilities)
         return []
+
+    async def spot(self, stream: str, word: str, samples: bytes, *, last: bool = False) -> float:
+        """See core.ports.Ears."""
+        payload = {"stream": stream, "word": word, "pcm": samples, "end": last}
+        async for probability in self._stream("spot", payload):
+            return float(probability)
+        return 0.0
 
     def status(self) -> ChildStatus:
         """The child as seen from here."""

@@ -9,24 +9,27 @@ recording delays neither a reply nor the moment at which somebody begins to spea
     speak       {"sentences": [...], "voice", "speed", "format"}    → bytes …
     voices                                                          → [names]
     listen      {"stream": id, "pcm": bytes, "end": bool}           → [probabilities]
+    spot        the same and {"word": id}                           → probability
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import queue
 import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
 from assistant.config import LIMITS
-from assistant.errors import Stopped
+from assistant.errors import InvalidInput, SpeechMissing, Stopped
 from assistant.worker import Call, Inbox, answer, serve
 
 T = TypeVar("T")
@@ -53,6 +56,8 @@ class Hearing:
 
     def __init__(self, spec: SpeechSpec) -> None:
         self._spec = spec
+        self.breathe: Callable[[], None] = lambda: None
+        """Called now and then while a file is heard: what is more urgent goes before the rest of it."""
 
     def load(self) -> None:
         """Read the models."""
@@ -62,17 +67,16 @@ class Hearing:
         """See above."""
         from assistant.speech import decode, vad
 
-        asked = call.payload
+        asked, go_on = call.payload, _go_on(call)
         with _deadline():
             if asked["form"] == "pcm":
                 samples = decode.pcm(asked["audio"])
             else:
-                samples = decode.decode(asked["audio"], LIMITS.audio_s, _go_on(call))
+                samples = decode.decode(asked["audio"], LIMITS.audio_s, go_on)
+                go_on = _go_on(call, self.breathe)
         yield {"seconds": len(samples) / decode.RATE}
         spoken = vad.stretches(self._vad.whole(samples), len(samples))
-        heard = self._recognizer.hear(
-            samples, spoken, asked["language"], asked["prompt"], _go_on(call)
-        )
+        heard = self._recognizer.hear(samples, spoken, asked["language"], asked["prompt"], go_on)
         for language, said in heard:
             yield {"language": language, "said": said}
 
@@ -88,7 +92,10 @@ class Hearing:
         if given.is_absolute():
             return stt.Recognizer(given, window_s=30.0, beam=5, threads=stt.threads())
         model = catalogue.find(self._spec.stt, "stt")
-        folder = shelf.folder(model, Path(self._spec.shelf))
+        with ThreadPoolExecutor(1) as beside:  # 145 MB are hashed while the packages are imported
+            found = beside.submit(shelf.folder, model, Path(self._spec.shelf))
+            stt.imports()
+            folder = found.result()
         return stt.Recognizer(
             folder, window_s=model.window_s, beam=model.beam, threads=stt.threads()
         )
@@ -112,17 +119,20 @@ class Speaking:
 
         asked = call.payload
         voice = self._voices.find(asked["voice"])
-        coder = encoder(asked["format"], RATE)
+        coder, count = encoder(asked["format"], RATE), 0
         for sentence in asked["sentences"]:
             _go_on(call)()
-            if ready := coder.feed(voice.say(sentence, asked["speed"])):
+            samples = voice.say(sentence, asked["speed"])
+            count += len(samples)
+            if len(samples) and (ready := coder.feed(samples)):
                 yield ready
+        if not count:
+            raise InvalidInput("This voice has no sounds for that text.", "Choose another voice.")
         if rest := coder.end():
             yield rest
 
     @functools.cached_property
     def _voices(self) -> Any:
-        from assistant.errors import SpeechMissing
         from assistant.speech import catalogue, shelf, tts
 
         try:
@@ -137,6 +147,7 @@ class Listening:
 
     def __init__(self) -> None:
         self._streams: OrderedDict[str, Any] = OrderedDict()
+        self._words: dict[str, Path] = {}
 
     def load(self) -> None:
         """Read the model."""
@@ -146,30 +157,62 @@ class Listening:
         """See above."""
         from assistant.speech import decode
 
-        name = call.payload["stream"]
-        vad = self._streams.pop(name, None) or _new_vad()
+        vad = self._take(call, _new_vad)
         yield vad.feed(decode.pcm(call.payload["pcm"]))
+
+    def spot(self, call: Call) -> Iterator[float]:
+        """See above."""
+        from assistant.speech import decode
+
+        word = call.payload["word"]
+        spotter = self._take(call, lambda: self._spotter(word))
+        yield spotter.feed(decode.pcm(call.payload["pcm"]))
+
+    def _take(self, call: Call, new: Callable[[], Any]) -> Any:
+        """What follows this stream; kept for its next piece unless this is its last."""
+        name = call.payload["stream"]
+        follows = self._streams.pop(name, None) or new()
         if not call.payload["end"]:
-            self._streams[name] = vad
+            self._streams[name] = follows
             while len(self._streams) > STREAMS:
                 self._streams.popitem(last=False)
+        return follows
+
+    def _spotter(self, word: str) -> Any:
+        from assistant.speech import catalogue, shelf, wake
+
+        if word not in self._words:
+            self._words[word] = shelf.in_place(catalogue.find(word, "wake"))[0]
+        return wake.Spotter(self._words[word])
 
 
 class Lane:
-    """A thread that answers calls one after the other."""
+    """A thread that answers calls one after the other, urgent ones first."""
 
     def __init__(self, name: str, handlers: Mapping[str, Any]) -> None:
-        self._calls: queue.SimpleQueue[Call] = queue.SimpleQueue()
+        self._calls: queue.PriorityQueue[tuple[int, int, Call]] = queue.PriorityQueue()
+        self._numbers = itertools.count()
         self._handlers = handlers
         threading.Thread(target=self._run, name=name, daemon=True).start()
 
-    def put(self, call: Call) -> None:
+    def put(self, call: Call, *, urgent: bool = False) -> None:
         """Answer it in its turn."""
-        self._calls.put(call)
+        self._calls.put((0 if urgent else 1, next(self._numbers), call))
+
+    def breathe(self) -> None:
+        """Answer what is urgent, in the middle of a call that is not. For the lane's own thread."""
+        while True:
+            try:
+                rank, number, call = self._calls.get_nowait()
+            except queue.Empty:
+                return None
+            if rank:
+                return self._calls.put((rank, number, call))
+            answer(call, self._handlers)
 
     def _run(self) -> None:
         while True:
-            answer(self._calls.get(), self._handlers)
+            answer(self._calls.get()[2], self._handlers)
 
 
 def run(spec: SpeechSpec, inbox: Inbox) -> None:
@@ -190,17 +233,16 @@ def run(spec: SpeechSpec, inbox: Inbox) -> None:
             "speak": speaking.speak,
             "voices": speaking.voices,
         },
-        {"load_vad": loading(listening.load), "listen": listening.listen},
+        {"load_vad": loading(listening.load), "listen": listening.listen, "spot": listening.spot},
     ]
-    by_method = {
-        method: lane
-        for number, handlers in enumerate(lanes)
-        for lane in [Lane(f"lane {number}", handlers)]
-        for method in handlers
-    }
+    made = [Lane(f"lane {number}", handlers) for number, handlers in enumerate(lanes)]
+    hearing.breathe = made[0].breathe
+    by_method = {method: lane for lane, of in zip(made, lanes, strict=True) for method in of}
     while (call := inbox.get()) is not None:
         if lane := by_method.get(call.method):
-            lane.put(call)
+            # Bare samples come from somebody who talks and waits for an answer.
+            spoken = call.method == "transcribe" and call.payload["form"] == "pcm"
+            lane.put(call, urgent=spoken)
         else:
             answer(call, {})
 
@@ -211,10 +253,11 @@ def _new_vad() -> Any:
     return vad.Vad(shelf.in_place(catalogue.find("silero-vad", "vad"))[0])
 
 
-def _go_on(call: Call) -> Callable[[], None]:
+def _go_on(call: Call, breathe: Callable[[], None] = lambda: None) -> Callable[[], None]:
     def check() -> None:
         if call.cancelled:
             raise Stopped
+        breathe()
 
     return check
 

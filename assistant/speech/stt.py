@@ -8,9 +8,12 @@ with Whisper base 10 s are as good as 30 and five times quicker; at 5 s it repea
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from assistant.errors import InvalidInput, SpeechError, SpeechMissing
 from assistant.speech import vad
@@ -31,20 +34,12 @@ class Recognizer:
     """A loaded model. One thread uses it."""
 
     def __init__(self, folder: Path, *, window_s: float, beam: int, threads: int) -> None:
-        try:
-            import faster_whisper
-            from faster_whisper import transcribe
-        except ImportError as exc:
-            raise SpeechMissing("The package faster-whisper is not installed.") from exc
+        imports()
+        from faster_whisper import transcribe
+
         shorten(transcribe, int(window_s * FRAMES_S))
         self._beam = beam
-        self.device, kind = _device()
-        try:
-            self._model = faster_whisper.WhisperModel(
-                str(folder), device=self.device, compute_type=kind, cpu_threads=threads
-            )
-        except (RuntimeError, ValueError, OSError) as exc:
-            raise SpeechError("The speech recogniser's model could not be loaded.") from exc
+        self._model, self.device = _load(folder, threads)
         self.languages = frozenset(self._model.supported_languages)
 
     def hear(
@@ -109,15 +104,41 @@ def threads() -> int:
     return max(1, min(4, cores if cores <= 2 else cores - 1))
 
 
-def _device() -> tuple[str, str]:
+def imports() -> None:
+    """Import what is heavy. Raises SpeechMissing."""
+    try:
+        import ctranslate2  # noqa: F401
+        import faster_whisper  # noqa: F401
+    except ImportError as exc:
+        raise SpeechMissing("The package faster-whisper is not installed.") from exc
+
+
+def _load(folder: Path, threads: int) -> tuple[Any, str]:
+    """The model on the GPU, if there is one that can run it, else on the CPU."""
+    from faster_whisper import WhisperModel
+
+    if _gpus():
+        try:
+            model = WhisperModel(str(folder), device="cuda", compute_type="int8_float16")
+            # CUDA's libraries are looked for at the first use only.
+            list(model.transcribe(np.zeros(RATE, np.float32), language="en")[0])
+            return model, "cuda"
+        except (RuntimeError, ValueError):
+            print("the speech recogniser does not run on the GPU", file=sys.stderr)  # noqa: T201
+    try:
+        model = WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=threads)
+        return model, "cpu"
+    except (RuntimeError, ValueError, OSError) as exc:
+        raise SpeechError("The speech recogniser's model could not be loaded.") from exc
+
+
+def _gpus() -> int:
     import ctranslate2
 
     try:
-        if ctranslate2.get_cuda_device_count():
-            return "cuda", "int8_float16"
+        return int(ctranslate2.get_cuda_device_count())
     except RuntimeError:  # a driver that does not fit
-        pass
-    return "cpu", "int8"
+        return 0
 
 
 def _said(segment: Any, begin_s: float, end_s: float) -> Said:

@@ -21,7 +21,13 @@ TABLE = [
     for path, methods in routes(Services()).openapi()["paths"].items()
     for method in sorted(methods)
 ]
-BODIES = [(method, path) for method, path in TABLE if method in ("POST", "PATCH", "PUT")]
+FORM = ("POST", "/v1/audio/transcriptions")
+"""Takes a form, and no JSON: see tests/speech."""
+BODIES = [
+    (method, path)
+    for method, path in TABLE
+    if method in ("POST", "PATCH", "PUT") and (method, path) != FORM
+]
 IDS = {
     "device_id": "d_none",
     "memory_id": "m_none",
@@ -239,6 +245,18 @@ def test_body_over_the_limit(daemon, method, path):
     connection.endheaders()
     response = connection.getresponse()
     refused(response, response.read(), "body_too_large")
+    connection.close()
+
+
+def test_json_where_a_form_belongs_is_refused_before_it_is_read(daemon):
+    connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=30)
+    connection.putrequest(*FORM)
+    connection.putheader("Authorization", f"Bearer {daemon.token}")
+    connection.putheader("Content-Type", "application/json")
+    connection.putheader("Content-Length", str(LIMITS.audio_bytes))
+    connection.endheaders()
+    response = connection.getresponse()
+    refused(response, response.read(), "unsupported_media_type")
     connection.close()
 
 

@@ -54,7 +54,9 @@ def test_every_route_declares_its_scope():
 def test_there_is_no_route_outside_the_table():
     """A mount or a plain route would not depend on `access`; only the schema is one (it needs a token)."""
     there = {(type(route).__name__, route.path) for route in walk(routes(Services()))}
-    assert {path for kind, path in there if kind != "APIRoute"} == {"/openapi.json"}
+    assert {path for kind, path in there if kind != "APIRoute"} == {"/openapi.json", "/api/v1/talk"}
+    (talk,) = [route for route in walk(routes(Services())) if route.path == "/api/v1/talk"]
+    assert need_of(talk) == "chat"
 
 
 def test_a_route_that_says_nothing_is_the_owners():
