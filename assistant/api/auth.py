@@ -70,7 +70,7 @@ def _token(scope: Scope) -> bytes | None:
     """
     given = [value for name, value in scope["headers"] if name == b"authorization"]
     if not given and scope["type"] == "websocket":
-        offered = [one.encode("latin-1") for one in scope["subprotocols"]]
+        offered = [one.encode("latin-1") for one in scope.get("subprotocols", ())]
         tokens = [one.removeprefix(PROTOCOL) for one in offered if one.startswith(PROTOCOL)]
         return tokens[0] if len(tokens) == 1 else None
     if len(given) != 1:

@@ -1,4 +1,4 @@
-"""`python -m tests.bench [first_light] [transfer] [sources] [engine] [memory] [--only GROUP …]`."""
+"""`python -m tests.bench [NAME …] [--only GROUP …]`: run benchmarks (all if none is named), print tables."""
 
 from __future__ import annotations
 
@@ -9,12 +9,19 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from tests.bench import engine, facts, first_light, memory, sources, transfer
+from tests.bench import engine, facts, first_light, memory, sources, transfer, voice, waking
 from tests.bench.progress import say
 from tests.bench.report import Report
 
+ALONE = {"first_light": first_light.measure, "transfer": transfer.measure}
+SERIES = {
+    "sources": sources.measure,
+    "facts": facts.measure,
+    "voice": voice.measure,
+    "waking": waking.measure,
+}
 PARTS = {"engine": engine.GROUPS, "memory": memory.GROUPS}
-BENCHES = ("first_light", "transfer", "sources", "facts", *PARTS)
+BENCHES = (*ALONE, *SERIES, *PARTS)
 GROUPS = [name for groups in PARTS.values() for name in groups]
 OUT = Path(__file__).parent / "out"
 
@@ -48,23 +55,20 @@ def _arguments() -> argparse.Namespace:
 
 def _measure(arguments: argparse.Namespace, folder: Path, report: Report) -> None:
     names, runs = arguments.names or BENCHES, arguments.runs
-    if "first_light" in names:
-        say(f"first_light: {runs} runs")
-        report.take("first_light", partial(first_light.measure, folder / "first_light", runs))
-    if "transfer" in names:
-        say(f"transfer: {runs} runs")
-        report.take("transfer", partial(transfer.measure, folder / "transfer", runs))
-    if "sources" in names:
-        report.take("sources", partial(sources.measure, folder / "sources", runs, report.series))
-    if "facts" in names:
-        say(f"facts: {runs} runs")
-        report.take("facts", partial(facts.measure, folder / "facts", runs, report.series))
     wanted = arguments.only or GROUPS
-    for part in filter(names.__contains__, PARTS):
-        for name, measure in PARTS[part].items():
-            if name in wanted:
-                say(f"{name}: {runs} runs")
-                report.take(name, partial(measure, folder / name, runs, report.series))
+    series = {name: SERIES[name] for name in SERIES if name in names} | {
+        group: measure
+        for part in filter(names.__contains__, PARTS)
+        for group, measure in PARTS[part].items()
+        if group in wanted
+    }
+    for name, measure in ALONE.items():
+        if name in names:
+            say(f"{name}: {runs} runs")
+            report.take(name, partial(measure, folder / name, runs))
+    for name, measure in series.items():
+        say(f"{name}: {runs} runs")
+        report.take(name, partial(measure, folder / name, runs, report.series))
 
 
 def _out() -> Path:

@@ -210,7 +210,11 @@ TOKEN = ("Authorization", f"Bearer nestor_{'a' * 12}_secret")
 async def test_a_websocket_is_refused_before_it_is_accepted(headers):
     """10: WebSockets know no same-origin policy; OpenClaw let every page guess the password."""
     sent, reached = await ask("websocket", headers)
-    assert [message["type"] for message in sent] == ["websocket.close"]
+    assert [message["type"] for message in sent] == [
+        "websocket.http.response.start",
+        "websocket.http.response.body",
+    ]
+    assert sent[0]["status"] in (401, 403)
     assert reached == 0
 
 

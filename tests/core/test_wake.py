@@ -1,0 +1,89 @@
+"""The wake word's two stages, with ears that hear what they are told."""
+
+import pytest
+
+from assistant.core.wake import BYTES_S, Hit, WakeWord, Word, likeness
+from assistant.types import Transcript
+
+CHUNK = BYTES_S // 10
+
+
+class Ears:
+    """`probabilities` for the chunks in turn, then 0; hears `text`."""
+
+    def __init__(self, text, *probabilities):
+        self.text, self.probabilities = text, list(probabilities)
+        self.heard: list[int] = []
+        self.ended = 0
+
+    async def transcribe(self, audio, *, bare=False, language="", prompt=""):
+        assert bare
+        self.heard.append(len(audio))
+        return Transcript(self.text, "en", len(audio) / BYTES_S)
+
+    async def spot(self, stream, word, samples, *, last=False):
+        self.ended += last
+        return self.probabilities.pop(0) if self.probabilities else 0.0
+
+
+async def follow(ears, chunks, word=None):
+    wake = WakeWord(ears, word)
+    found = [await wake.feed(bytes(CHUNK)) for _ in range(chunks)]
+    await wake.close()
+    return [hit for hit in found if hit]
+
+
+async def test_a_hit_is_checked_once_after_its_tail():
+    ears = Ears("Hey, Jarvis!", *[0.0] * 30, 0.99, 0.99, 0.98)
+    hits = await follow(ears, 60)
+    assert hits == [Hit(pytest.approx(3.8), 0.99, "Hey, Jarvis!", True)]
+    assert ears.heard == [int(Word().window_s * BYTES_S)]
+    assert ears.ended == 1
+
+
+async def test_a_sure_spotter_has_the_recogniser_asked_twice():
+    ears = Ears("Hey", 0.95)
+    assert [hit.accepted for hit in await follow(ears, 20)] == [False]
+    first, second = ears.heard
+    assert second > first
+    unsure = Ears("Hey", 0.6)
+    await follow(unsure, 20)
+    assert len(unsure.heard) == 1
+
+
+async def test_what_sounds_like_it_is_told_but_not_taken():
+    (hit,) = await follow(Ears("Hey Travis", 0.99), 10)
+    assert (hit.accepted, hit.text) == (False, "Hey Travis")
+    (hit,) = await follow(Ears("", 0.99), 10)
+    assert not hit.accepted
+
+
+async def test_below_the_threshold_nothing_is_transcribed():
+    ears = Ears("Hey Jarvis", 0.49, 0.2)
+    assert await follow(ears, 20) == []
+    assert ears.heard == []
+
+
+async def test_one_phrase_is_one_hit_and_a_later_one_another():
+    ears = Ears("hey jarvis", *[0.9] * 12, *[0.0] * 20, 0.9)
+    assert len(await follow(ears, 60)) == 2
+
+
+async def test_a_spotter_that_was_early_is_asked_again():
+    ears = Ears("hey", *[0.8] * 12, *[0.0] * 3, 0.8)
+    hits = await follow(ears, 40)
+    assert [hit.at_s for hit in hits] == pytest.approx([1.3, 2.1])
+
+
+@pytest.mark.parametrize(
+    ("text", "alike"),
+    [
+        ("Hey Jarvis.", True), ("hey, jarvis, what time is it?", True), ("Hey Jervis", True),
+        ("A Jarvis", True), ("Hé Jarvis", True), ("Heyjarvis", True),
+        ("Hey Travis", False), ("Harvest", False), ("Have a nice day", False), ("", False),
+        ("Hey!", False), ("Hey Jar", False), ("Hey Marvin", False), ("Hey Jamie", False),
+        ("Jarvis?", True), ("the service", False), ("Hey, harvest", False),
+    ],
+)  # fmt: skip
+def test_likeness(text, alike):
+    assert (likeness(text, "hey jarvis") >= Word().likeness) == alike
