@@ -18,6 +18,7 @@ from security.conftest import TABLE, fill, refused
 
 from assistant.api.access import KEY, need_of
 from assistant.api.app import routes
+from assistant.api.bodies import TRANSCRIPTIONS
 from assistant.api.guard import OPEN
 from assistant.api.services import Services
 from assistant.types import ACCESS_SCOPES, in_classes
@@ -154,8 +155,9 @@ def test_a_device_with_one_scope_may_use_its_routes_alone(daemon, device, scope)
         if path.endswith(("/doctor", "/pull", "/verify")) and scope == "admin":
             continue  # minutes of work
         body = {"scopes": []} if method in ("POST", "PATCH") else None
+        sent = {"files": {"file": b"x"}} if path == TRANSCRIPTIONS else {"json": body}
         # Not read to its end unless it is an error: events go on for as long as one listens.
-        with client.stream(method, fill(path), json=body) as answered:
+        with client.stream(method, fill(path), **sent) as answered:
             error = json.loads(answered.read())["error"] if answered.is_error else {}
         code = error.get("code", "")
         if need in (scope, "any", "public"):
