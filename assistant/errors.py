@@ -633,6 +633,24 @@ class SpeechError(AssistantError):
     advice = "Try again; `nestor doctor` says what is wrong if it stays so."
 
 
+class MicrophoneMissing(SpeechError):
+    """No microphone can be opened, or the one that was is gone."""
+
+    code = "microphone_missing"
+    default = "No microphone can be used."
+    advice = (
+        "Plug one in, or allow Nestor to use it in the system's sound settings; then try again."
+    )
+
+
+class SpeakerMissing(SpeechError):
+    """No loudspeaker can be opened."""
+
+    code = "speaker_missing"
+    default = "No loudspeaker can be used, so answers are only written."
+    advice = "Plug one in, or choose one in the system's sound settings."
+
+
 class SpeechMissing(SpeechError):
     """What speech needs is not on this machine. The message names it."""
 

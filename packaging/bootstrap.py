@@ -37,10 +37,11 @@ ROOT = Path(__file__).resolve().parent.parent
 TEST_MODELS = ("tiny", "starter")
 QUESTION = "In one sentence: who are you and where do you run?"
 
-# Debian packages the tests need: (programs of which any shows that it is there, package).
+# Debian packages the tests need: (programs of which any shows that they are there, packages).
 SYSTEM_PACKAGES: tuple[tuple[str, str], ...] = (
     ("chromium chromium-browser google-chrome google-chrome-stable chrome", "chromium"),
     ("espeak-ng", "espeak-ng"),
+    ("pulseaudio", "pulseaudio pulseaudio-utils libasound2-plugins libportaudio2"),
 )
 
 # Runs inside .venv: the names of our own requirements and all that they require.
@@ -216,8 +217,9 @@ class Commands:
     def _system_packages(self) -> None:
         missing = [
             package
-            for programs, package in SYSTEM_PACKAGES
+            for programs, packages in SYSTEM_PACKAGES
             if not any(map(self.machine.which, programs.split()))
+            for package in packages.split()
         ]
         if not missing:
             return

