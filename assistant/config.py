@@ -232,6 +232,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What hears: a speech model of the catalogue, or a folder with a faster-whisper model."""
     voice: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,39}$")] = "heart"
     """What speaks: `heart` (English), or a language of espeak-ng such as `fr`, where that is installed."""
+    wake_word: Literal["off", "hey_jarvis", "alexa", "hey_mycroft", "okay_nabu"] = "off"
+    """What wakes Nestor when it is said; off: the microphone is open only while you hold the key."""
     key_store: Literal["auto", "keyring", "file"] = "auto"
     """Where the database key lives. auto: the OS keyring where there is one, else a 0600 file."""
     idle_unload_s: Seconds = 1800.0

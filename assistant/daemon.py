@@ -31,6 +31,7 @@ from assistant.core.pairing import Pairing
 from assistant.core.prompt import SYSTEM
 from assistant.core.talk import Talks
 from assistant.core.turn import Turns
+from assistant.core.wakings import Wakings
 from assistant.errors import AssistantError, Internal
 from assistant.instance import Instance, Running
 from assistant.listen.lan import Lan
@@ -142,6 +143,8 @@ class Daemon:
         self._work.push_async_callback(engine.close)
         self._work.push_async_callback(models.close)
         services.speech = speech = self._open_speech()
+        services.wakings = Wakings(memory.wakings, self._settings.wake_word)
+        await services.wakings.load()
         self._assemble(engine, memory)
         services.completions = Completions(engine, memory.memories)
         await self._let_devices_in(memory.devices)
@@ -256,7 +259,7 @@ class Daemon:
         for part in (learner, compactor, drafts, turns):
             self._work.push_async_callback(part.close)
         services.turns, services.drafts = turns, drafts
-        services.talks = Talks(services.speech, turns)
+        services.talks = Talks(services.speech, turns, services.wakings)
         self._work.push_async_callback(services.talks.close)
         services.forgetting = Forgetting(engine, turns, drafts, compactor, learner)
         services.learner, services.suggestions = learner, memory.suggestions

@@ -421,6 +421,14 @@ class SuggestionNotFound(NotFound):
     advice = "GET /api/v1/suggestions lists those that wait for an answer."
 
 
+class WakingNotFound(NotFound):
+    """No waking with this id is in the log."""
+
+    code = "waking_not_found"
+    default = "There is no waking with that id."
+    advice = "GET /api/v1/wakings lists those that are kept."
+
+
 class ParcelNotFound(NotFound):
     """It was taken, or is for another device, or never was."""
 
@@ -476,6 +484,14 @@ class Conflict(AssistantError):
     status = 409
     default = "That cannot be done in this state."
     advice = "Look at `nestor status`, then try again."
+
+
+class WakeWordOff(Conflict):
+    """Nobody has turned the wake word on."""
+
+    code = "wake_word_off"
+    default = "The wake word is off."
+    advice = "Turn it on with `wake_word` in config.toml, for example `hey_jarvis`, and start Nestor again."
 
 
 class TurnRunning(Conflict):

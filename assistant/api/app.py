@@ -28,6 +28,7 @@ from assistant.api import (
     talk,
     transfer,
     turns,
+    wake,
     warm,
     web,
 )
@@ -51,6 +52,7 @@ ROUTERS = (
     conversations.router,
     turns.router,
     talk.router,
+    wake.router,
     warm.router,
     memories.router,
     backups.router,

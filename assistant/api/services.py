@@ -18,6 +18,7 @@ from assistant.core.pairing import Pairing
 from assistant.core.ports import Recall, Speech
 from assistant.core.talk import Talks
 from assistant.core.turn import Turns
+from assistant.core.wakings import Wakings
 from assistant.errors import AssistantError
 from assistant.types import (
     Backup,
@@ -221,6 +222,7 @@ class Services:
     models: Models
     speech: Speech
     talks: Talks
+    wakings: Wakings
     status: Status
     system_prompt: str
 

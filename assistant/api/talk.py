@@ -41,7 +41,7 @@ class Start(msgspec.Struct, tag="start", tag_field="type", frozen=True):
     """Listen."""
 
     conversation: _Name
-    mode: Literal["hold", "open"] = "hold"
+    mode: Literal["hold", "open", "wake"] = "hold"
     language: Annotated[str, msgspec.Meta(pattern=r"^([a-z]{2,3})?$")] = ""
     voice: Annotated[str, msgspec.Meta(pattern=r"^([a-z][a-z0-9-]{0,39})?$")] = ""
     speak: bool = True

@@ -20,13 +20,24 @@ from assistant.core.endpoint import Endpointer
 from assistant.core.ports import Speech
 from assistant.core.run import Run
 from assistant.core.sentences import Sentences
-from assistant.errors import AssistantError, AudioTooLong, Conflict, Internal, InvalidInput
+from assistant.core.wake import WakeWord, after
+from assistant.core.wakings import Wakings
+from assistant.errors import (
+    AssistantError,
+    AudioTooLong,
+    Conflict,
+    Internal,
+    InvalidInput,
+    WakeWordOff,
+)
 from assistant.types import Transcript, Turn, new_id
 
 RATE = 16_000
 """Samples a second of what comes in; 16 bits, one channel."""
 BYTES_S = 2 * RATE
 _FAREWELL_S = 1.0
+PATIENCE_S = 6.0
+"""For a question after the wake word."""
 PREROLL_S = 0.6
 """Kept from before somebody was seen to speak."""
 
@@ -48,8 +59,9 @@ class How(msgspec.Struct, frozen=True):
     """How one wants to be heard and answered."""
 
     conversation: str
-    mode: Literal["hold", "open"] = "hold"
-    """`hold`: until `end` is said. `open`: until a pause, again and again; speaking interrupts."""
+    mode: Literal["hold", "open", "wake"] = "hold"
+    """`hold`: until `end` is said. `open`: until a pause, again and again; speaking interrupts. `wake`: the
+    same for one question after the wake word, again and again."""
     language: str = ""
     """ISO 639-1; empty: found out each time."""
     voice: str = ""
@@ -70,7 +82,8 @@ class Timings(msgspec.Struct):
 class Talk:
     """One client that talks. `send` gets events, `play` 16-bit samples at 24 kHz, `ask` begins a turn.
 
-    Events: `listening`, `heard`, `nothing_heard`, a turn's own, `speaking`, `spoken`, `interrupted`, `error`.
+    Events: `listening`, `heard`, `nothing_heard`, a turn's own, `speaking`, `spoken`, `interrupted`, `error`;
+    with a wake word also `waiting` and `woken`.
     After `interrupted` the client throws away what it has not played yet.
     """
 
@@ -82,8 +95,13 @@ class Talk:
         play: Play,
         ask: Ask,
         warm: Warm,
+        wakings: Wakings | None = None,
     ) -> None:
-        self._speech, self._turns = speech, turns
+        self._speech, self._turns, self._wakings = speech, turns, wakings
+        self._waiting: WakeWord | None = None
+        """While only the wake word is listened for."""
+        self._patience = 0
+        """Bytes of silence until it is again."""
         self._send, self._play = send, play
         self._ask, self._warm_chat = ask, warm
         self._how: How | None = None
@@ -104,7 +122,11 @@ class Talk:
         self._how, self._listening = how, True
         self._held.clear()
         self._endpoint = Endpointer()
-        await self._send("listening", {"mode": how.mode})
+        await self._leave_waiting()
+        if how.mode == "wake":
+            await self._wait()
+        else:
+            await self._send("listening", {"mode": how.mode})
         if self._warming is None or self._warming.done():
             self._warming = asyncio.create_task(self._speech.warm())
 
@@ -112,8 +134,11 @@ class Talk:
         """More of it. Ignored while nobody listens."""
         if not self._listening or self._how is None:
             return
+        if self._waiting is not None:
+            await self._watch(self._waiting, samples)
+            return
         self._held += samples
-        if self._how.mode == "open":
+        if self._how.mode != "hold":
             await self._follow(samples)
         elif len(self._held) > LIMITS.talk_s * BYTES_S:
             self._listening = False
@@ -153,7 +178,8 @@ class Talk:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._how is not None and self._how.mode == "open":
+        await self._leave_waiting()
+        if self._how is not None and self._how.mode != "hold":
             with contextlib.suppress(AssistantError):
                 await self._speech.listen(self._stream, b"", last=True)
 
@@ -163,6 +189,38 @@ class Talk:
             await asyncio.gather(self._work, return_exceptions=True)
 
     # --- hearing -----------------------------------------------------------------------------
+
+    async def _wait(self) -> None:
+        """Until the wake word. Raises WakeWordOff."""
+        if self._wakings is None:
+            raise WakeWordOff
+        self._waiting = WakeWord(self._speech, self._wakings.word)
+        self._held.clear()
+        await self._send("waiting", {"word": self._waiting.word.phrase})
+
+    async def _leave_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            with contextlib.suppress(AssistantError):
+                await waiting.close()
+
+    async def _watch(self, waiting: WakeWord, samples: bytes) -> None:
+        assert self._wakings is not None
+        hit = await waiting.feed(samples)
+        await self._wakings.listened(samples)
+        if hit is None:
+            return
+        noted = await self._wakings.note(hit, waiting.word)
+        await self._send("woken", msgspec.to_builtins(noted) | {"text": hit.text})
+        if not hit.accepted:
+            return
+        # The question may have begun in the same breath: what was heard is heard again, with its rest.
+        before = waiting.held
+        await self._leave_waiting()
+        self._endpoint, self._patience = Endpointer(), int(PATIENCE_S * BYTES_S)
+        await self._send("listening", {"mode": "wake"})
+        self._held += before
+        await self._follow(before)
 
     async def _follow(self, samples: bytes) -> None:
         """Hands free: who speaks is heard, and interrupts."""
@@ -174,7 +232,17 @@ class Talk:
             self._endpoint = Endpointer()
             self._hear()
         elif not self._endpoint.speaking:
+            await self._lose_patience(len(samples))
             del self._held[: max(0, len(self._held) - int(PREROLL_S * BYTES_S))]
+
+    async def _lose_patience(self, size: int) -> None:
+        """After a wake word that nobody said anything after."""
+        if self._how is None or self._how.mode != "wake" or self._waiting is not None:
+            return
+        if self._work is None or self._work.done():
+            self._patience -= size
+            if self._patience <= 0:
+                await self._wait()
 
     def _hear(self) -> None:
         assert self._how is not None
@@ -196,11 +264,16 @@ class Talk:
         heard = await self._speech.transcribe(audio, bare=True, language=how.language)
         del audio
         timings.heard_s = time.perf_counter() - begun
-        if not heard.text:
+        text = heard.text
+        if how.mode == "wake" and self._wakings is not None:
+            text = after(text, self._wakings.word.phrase)
+            if not text:  # the question is still to come
+                return None
+        if not text:
             return await self._send("nothing_heard", {"seconds": heard.seconds})
-        told = {"text": heard.text, "language": heard.language, "seconds": heard.seconds}
+        told = {"text": text, "language": heard.language, "seconds": heard.seconds}
         await self._send("heard", told)
-        self._run = run = await self._ask(how.conversation, heard.text)
+        self._run = run = await self._ask(how.conversation, text)
         clock = _Clock(begun, timings)
         voice = asyncio.create_task(self._speak(how, heard, clock)) if how.speak else None
         try:
@@ -213,7 +286,8 @@ class Talk:
                 await asyncio.gather(voice, return_exceptions=True)
         timings.end_s = time.perf_counter() - begun
         self._run = None
-        return await self._send("spoken", {"turn": run.id, "timings": msgspec.to_builtins(timings)})
+        await self._send("spoken", {"turn": run.id, "timings": msgspec.to_builtins(timings)})
+        return await self._wait() if how.mode == "wake" else None
 
     # --- answering ---------------------------------------------------------------------------
 
@@ -276,8 +350,8 @@ class _Clock:
 class Talks:
     """All who talk. The daemon closes it."""
 
-    def __init__(self, speech: Speech, turns: Turns) -> None:
-        self._speech, self._turns = speech, turns
+    def __init__(self, speech: Speech, turns: Turns, wakings: Wakings | None = None) -> None:
+        self._speech, self._turns, self._wakings = speech, turns, wakings
         self._open: dict[Talk, asyncio.Event] = {}
 
     @contextlib.asynccontextmanager
@@ -287,7 +361,7 @@ class Talks:
         """One more, and what is set when it has to end. Raises Conflict if there are too many."""
         if len(self._open) >= LIMITS.talks:
             raise Conflict("Too many are talking.", "End one of the others first.")
-        one = Talk(self._speech, self._turns, send, play, ask, warm)
+        one = Talk(self._speech, self._turns, send, play, ask, warm, self._wakings)
         over = asyncio.Event()
         self._open[one] = over
         try:

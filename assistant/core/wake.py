@@ -98,6 +98,11 @@ class WakeWord:
             return None
         return await self._decide(self._hit.probability)
 
+    @property
+    def held(self) -> bytes:
+        """The last seconds of the stream: what somebody who was heard has just said."""
+        return bytes(self._held)
+
     async def close(self) -> None:
         """Nothing more comes."""
         self._held.clear()
@@ -131,6 +136,14 @@ def likeness(text: str, phrase: str) -> float:
     whole = _nearest(words, "".join(wanted), {len(wanted) - 1, len(wanted), len(wanted) + 1})
     alone = _nearest(words, longest, {1}) if len(longest) > _SHORT else 0.0
     return max(whole, alone - _ALONE)
+
+
+def after(text: str, phrase: str, least: float = 0.8) -> str:
+    """What was said after the phrase; all of it, if the phrase is not at its beginning."""
+    words = list(re.finditer(r"\w[\w']*", text))
+    most = len(_words(phrase)) + 1
+    ends = [one.end() for one in words[:most] if likeness(text[: one.end()], phrase) >= least]
+    return text[ends[0] :].lstrip(" ,.!?;:…") if ends else text
 
 
 def _nearest(words: list[str], wanted: str, sizes: set[int]) -> float:

@@ -37,6 +37,7 @@ from assistant.memory.tombstones import Tombstones
 from assistant.memory.traces import Traces
 from assistant.memory.transfer.transfers import Transfers
 from assistant.memory.vectors import Index
+from assistant.memory.wakings import WakingStore
 from assistant.memory.writer import Writer
 from assistant.types import ChildStatus, SwapProgress, now
 from assistant.worker import Child
@@ -56,6 +57,7 @@ class MemoryService:
         sources: Sources,
         parcels: Parcels,
         devices: DeviceStore,
+        wakings: WakingStore,
         knowledge: Knowledge,
         suggestions: Suggestions,
         embedder: Embedder,
@@ -77,6 +79,7 @@ class MemoryService:
         self.sources = sources
         """Started by whoever opened the memory, once its listeners are in place."""
         self.devices = devices
+        self.wakings = wakings
         self.knowledge = knowledge
         self.suggestions = suggestions
         self.key = key
@@ -229,6 +232,7 @@ async def open_memory(
         sources=sources,
         parcels=Parcels(writer, readers, traces),
         devices=DeviceStore(writer, readers, clock=clock),
+        wakings=WakingStore(writer, readers),
         knowledge=Knowledge(memories, clock=clock),
         suggestions=Suggestions(memories, clock=clock),
         embedder=embedder,

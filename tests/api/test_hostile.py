@@ -37,6 +37,7 @@ IDS = {
     "source_id": "s_none",
     "suggestion_id": "g_none",
     "parcel_id": "p_none",
+    "waking_id": "w_none",
 }
 
 

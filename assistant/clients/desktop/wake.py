@@ -1,0 +1,154 @@
+"""The wake word on a desktop: off unless the user turned it on, and visible as long as it listens.
+
+What the microphone hears goes to the daemon on this machine and nowhere else; it is held for seconds, in
+memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+from assistant.clients.desktop.line import Line, Told
+from assistant.clients.desktop.microphone import Microphone
+from assistant.clients.desktop.speaker import Speaker
+from assistant.clients.desktop.talk import Show
+from assistant.clients.http import Client
+from assistant.config import Paths
+from assistant.errors import AssistantError, MicrophoneMissing, SpeakerMissing, Unreachable
+
+PIECES = 5
+"""Of 20 ms that are sent at once: ten messages a second cost less than fifty."""
+AGAIN_S = 5.0
+"""After a microphone or a daemon that went away."""
+
+
+class WakeWatch:
+    """Listens until it is closed. `show` gets `waiting` while it does, and then a talk's events.
+
+    While the voice speaks nothing is sent, or it would interrupt itself; a key still does.
+    """
+
+    def __init__(
+        self,
+        paths: Paths,
+        show: Show,
+        microphone: Microphone | None = None,
+        speaker: Speaker | None = None,
+    ) -> None:
+        self._paths, self._show = paths, show
+        self._microphone = microphone or Microphone()
+        self._speaker = speaker or Speaker()
+        self._running: asyncio.Task[None] | None = None
+        self._line: Line | None = None
+        self.paused = False
+        """Set while a key is held: then what is said is not for the wake word."""
+
+    async def start(self) -> None:
+        """Listen from now on. Raises WakeWordOff, Unreachable and the like if it cannot begin."""
+        if self._running is None or self._running.done():
+            line = await self._begin()
+            self._running = asyncio.create_task(self._run(line))
+
+    async def stop(self) -> None:
+        """Listen no more; the microphone is closed when this returns."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        self._microphone.stop()
+        self._speaker.close()
+        self._show("idle", {})
+
+    async def hush(self) -> None:
+        """Esc: stop the answer, and wait for the word again."""
+        self._speaker.stop()
+        if self._line is not None:
+            with contextlib.suppress(AssistantError):
+                await self._line.command(type="cancel")
+                await self._ask(self._line)
+
+    def register(self, actions: Any) -> None:
+        """Offer them to menu and command line (see desktop.actions)."""
+        actions.register("wake.start", self.start)
+        actions.register("wake.stop", self.stop)
+
+    async def _run(self, line: Line | None) -> None:
+        while True:
+            try:
+                line = line or await self._begin()
+                await self._listen(line)
+            except (Unreachable, MicrophoneMissing) as exc:
+                self._show("error", {"error": exc.body()})
+            finally:
+                self._microphone.stop()
+                if line is not None:
+                    await line.close()
+                line = self._line = None
+            await asyncio.sleep(AGAIN_S)
+
+    async def _begin(self) -> Line:
+        await self._microphone.start()
+        line = await Line.to(self._paths)
+        try:
+            await self._ask(line)
+        except BaseException:
+            await line.close()
+            raise
+        self._line = line
+        return line
+
+    async def _ask(self, line: Line) -> None:
+        chat = await asyncio.to_thread(self._new_chat)
+        await line.command(type="start", mode="wake", conversation=chat)
+
+    def _new_chat(self) -> str:
+        with Client.to(self._paths) as client:
+            return str(client.post("/api/v1/conversations", {})["id"])
+
+    async def _listen(self, line: Line) -> None:
+        both = [
+            asyncio.create_task(self._send(line)),
+            asyncio.create_task(self._receive(line)),
+        ]
+        try:
+            done, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in both:
+                task.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
+
+    async def _send(self, line: Line) -> None:
+        held: list[bytes] = []
+        async with contextlib.aclosing(self._microphone.pieces()) as pieces:
+            async for piece in pieces:
+                if self.paused or self._speaker.playing:
+                    held.clear()
+                    continue
+                held.append(piece)
+                if len(held) >= PIECES:
+                    await line.samples(b"".join(held))
+                    held.clear()
+
+    async def _receive(self, line: Line) -> None:
+        async for told in line.messages():
+            if isinstance(told, bytes):
+                with contextlib.suppress(SpeakerMissing):  # the text still comes
+                    await self._speaker.play(told)
+            else:
+                await self._told(told)
+
+    async def _told(self, told: Told) -> None:
+        if told.event == "interrupted":
+            self._speaker.stop()
+        if told.event == "error" and told.data["error"]["code"] == "wake_word_off":
+            asyncio.get_running_loop().call_soon(self._give_up)
+        self._show(told.event, told.data)
+
+    def _give_up(self) -> None:
+        if self._running is not None:
+            self._running.cancel()
+        self._microphone.stop()
