@@ -16,14 +16,14 @@ router = APIRouter(prefix="/api/v1", tags=["wake word"])
 class Marked(BaseModel):
     """`wrong`: nobody had said it."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(strict=True)
 
     wrong: bool
 
 
 @router.get("/wakings", openapi_extra=needs("admin"))
 async def wakings(use: Use) -> Response:
-    """The log of the wake word, latest first; how often it woke for nothing, by the hour."""
+    """The log of the wake word, latest first; how often it woke for nothing, by the hour of sound."""
     there = use.wakings
     rate = there.false_per_hour()
     return reply(

@@ -39,7 +39,7 @@ class Waking(msgspec.Struct, frozen=True):
 
 
 class Log(msgspec.Struct, frozen=True):
-    """What is kept: the latest wakings, newest last, and how long was listened while they were made."""
+    """What is kept: the latest wakings, newest last, and how much sound was listened to meanwhile."""
 
     items: tuple[Waking, ...] = ()
     seconds: float = 0.0
@@ -83,7 +83,7 @@ class Wakings:
         return self._log
 
     def false_per_hour(self) -> float | None:
-        """Wakings marked wrong, by the hour of listening; None before the first ten minutes."""
+        """Wakings marked wrong, by the hour of sound; None before the first ten minutes."""
         wrong = sum(one.accepted and one.wrong for one in self._log.items)
         return None if self._log.seconds < 600 else 3600 * wrong / self._log.seconds
 

@@ -292,7 +292,7 @@ def test_no_body_where_one_is_needed(daemon):
 
 @pytest.mark.parametrize(("method", "path"), [row for row in TABLE if "{" in row[1]])
 def test_unknown_ids(daemon, method, path):
-    bodies = {"text": "x", "title": "x"}
+    bodies = {"text": "x", "title": "x", "wrong": True}
     body = json.dumps(bodies).encode() if (method, path) in BODIES else None
     error = refused(*send(daemon, method, path, body))
     assert error["code"].endswith("_not_found")

@@ -9,7 +9,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from tests.bench import engine, facts, first_light, memory, sources, transfer, voice, waking
+from tests.bench import desk, engine, facts, first_light, memory, sources, transfer, voice, waking
 from tests.bench.progress import say
 from tests.bench.report import Report
 
@@ -19,6 +19,7 @@ SERIES = {
     "facts": facts.measure,
     "voice": voice.measure,
     "waking": waking.measure,
+    "desk": desk.measure,
 }
 PARTS = {"engine": engine.GROUPS, "memory": memory.GROUPS}
 BENCHES = (*ALONE, *SERIES, *PARTS)

@@ -11,7 +11,7 @@ from speech import sounds
 from speech.conftest import client, hear, say  # noqa: F401 - fixtures
 from speech.words import wer
 
-from assistant.clients.desktop.wake import WakeWatch
+from assistant.clients.desktop.wake import BLOCK, Gate, WakeWatch
 from assistant.config import load_paths
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
@@ -84,3 +84,31 @@ async def test_off_by_default(tmp_path, room):  # noqa: F811
         assert not user.talk._microphone.open
     assert daemon.api.get("/api/v1/wakings").json()["word"] == "off"
     assert daemon.stop() == 0
+
+
+def gated(gate, *stretches):
+    """How many of the pieces of each stretch were let through, in the order they came."""
+    counts = []
+    for samples in stretches:
+        pieces = [
+            samples[at : at + BLOCK].tobytes() for at in range(0, len(samples) - BLOCK + 1, BLOCK)
+        ]
+        counts.append(sum(len(gate.pass_on(piece)) for piece in pieces))
+    return counts
+
+
+def test_a_quiet_room_and_a_steady_noise_send_nothing():
+    gate = Gate()
+    assert gated(gate, sounds.silence(5)) == [0]
+    assert gated(Gate(), sounds.silence(1), sounds.pink(1, 0.1)) == [0, 10 + 10]
+    gated(gate, sounds.pink(30, 0.01))  # a fan is turned on
+    assert gated(gate, sounds.pink(10, 0.01)) == [0]
+
+
+def test_what_is_louder_is_sent_with_the_second_before_it():
+    gate = Gate()
+    quiet, speech = sounds.pink(5, 0.003), sounds.pink(1, 0.1)
+    gated(gate, quiet)
+    assert gated(gate, speech, quiet) == [10 + 10, 19]
+    gate.shut = False
+    assert gated(gate, quiet) == [50 + 10]

@@ -14,7 +14,7 @@ from assistant.errors import MicrophoneMissing
 RATE = 16_000
 """Samples a second, 16 bits each, one channel."""
 BLOCK = 320
-"""Samples in a piece: 20 ms."""
+"""Samples in a piece, unless told otherwise: 20 ms."""
 AHEAD_S = 0.32
 """Kept from before it was asked for: people speak as they press."""
 SILENT_S = 3.0
@@ -22,11 +22,12 @@ SILENT_S = 3.0
 
 
 class Microphone:
-    """Open it, then ask for `pieces`. While it is open the system shows that it is in use."""
+    """Open it, then ask for `pieces` of `block` samples. While it is open the system shows that."""
 
-    def __init__(self) -> None:
+    def __init__(self, block: int = BLOCK) -> None:
         self._stream: Any = None
-        self._ahead: deque[bytes] = deque(maxlen=round(AHEAD_S * RATE / BLOCK))
+        self._block = block
+        self._ahead: deque[bytes] = deque(maxlen=round(AHEAD_S * RATE / block))
         self._asked: asyncio.Queue[bytes | None] | None = None
 
     @property
@@ -48,7 +49,7 @@ class Microphone:
         self._stream = await asyncio.to_thread(
             sound.microphone,
             RATE,
-            BLOCK,
+            self._block,
             lambda piece: tell(self._heard, piece),
             lambda: tell(self._end),
         )

@@ -67,7 +67,7 @@ def _opened(
                     blocksize=block,
                     channels=1,
                     dtype="int16",
-                    latency="low" if kind == "RawInputStream" else LATENCY_S,
+                    latency="low" if block else LATENCY_S,
                     device=_device(library),
                     callback=called,
                     finished_callback=lost,

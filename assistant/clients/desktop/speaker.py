@@ -14,23 +14,29 @@ _POLL_S = 0.02
 
 
 class Speaker:
-    """Opened with the first sound. Of what is stopped, only what the device already holds is still heard."""
+    """Of what is stopped, only what the device already holds is still heard."""
 
     def __init__(self) -> None:
         self._stream: Any = None
         self._waiting = bytearray()
         self._lock = threading.Lock()
+        self._opening = asyncio.Lock()
 
     @property
     def playing(self) -> bool:
         """Whether something is still to be heard."""
         return bool(self._waiting) and self._stream is not None and bool(self._stream.active)
 
+    async def start(self) -> None:
+        """Open it, if it is not: that can take longer than an answer. Raises SpeakerMissing."""
+        async with self._opening:
+            if self._stream is None or not self._stream.active:
+                self.close()
+                self._stream = await asyncio.to_thread(sound.speaker, RATE, self._fill, _ignore)
+
     async def play(self, samples: bytes) -> None:
         """Add these to what is heard. Raises SpeakerMissing; the samples are lost then."""
-        if self._stream is None or not self._stream.active:
-            self.close()
-            self._stream = await asyncio.to_thread(sound.speaker, RATE, self._fill, _ignore)
+        await self.start()
         with self._lock:
             self._waiting += samples
 

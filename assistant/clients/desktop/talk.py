@@ -23,7 +23,7 @@ from assistant.errors import AssistantError, SpeakerMissing, Unreachable
 TAIL_S = 0.15
 """Heard after the key came up: people let go as they speak."""
 LINGER_S = 60.0
-"""The microphone stays open so long after a talk, so that the next one has its beginning."""
+"""The devices stay open so long after a talk, so that the next one has its beginning."""
 CHAT_S = 600.0
 """After so long without a word the next talk is a chat of its own."""
 AGAIN_S = 20.0
@@ -84,6 +84,7 @@ class HoldToTalk:
         if self._lingering is not None:
             self._lingering.cancel()
         self._spawn(asyncio.to_thread(self._warm))
+        self._spawn(self._open_speaker())
         self._hearing = asyncio.create_task(self._hear())
 
     async def stop(self) -> None:
@@ -246,6 +247,10 @@ class HoldToTalk:
         if not self._down:
             self._show("idle", {})
 
+    async def _open_speaker(self) -> None:
+        with contextlib.suppress(SpeakerMissing):  # told when there is something to be heard
+            await self._speaker.start()
+
     async def _utter(self, samples: bytes) -> None:
         if self._deaf:
             return
@@ -264,7 +269,11 @@ class HoldToTalk:
         loop = asyncio.get_running_loop()
         if self._lingering is not None:
             self._lingering.cancel()
-        self._lingering = loop.call_later(LINGER_S, self._microphone.stop)
+        self._lingering = loop.call_later(LINGER_S, self._give_back)
+
+    def _give_back(self) -> None:
+        self._microphone.stop()
+        self._speaker.close()
 
     def _spawn(self, work: Any) -> asyncio.Task[Any]:
         task: asyncio.Task[Any] = asyncio.ensure_future(work)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from array import array
+from collections import deque
 from typing import Any
 
 from assistant.clients.desktop.line import Line, Told
@@ -18,10 +20,48 @@ from assistant.clients.http import Client
 from assistant.config import Paths
 from assistant.errors import AssistantError, MicrophoneMissing, SpeakerMissing, Unreachable
 
-PIECES = 5
-"""Of 20 ms that are sent at once: ten messages a second cost less than fifty."""
+BLOCK = 1_600
+"""Samples in a piece: ten a second cost less than fifty."""
 AGAIN_S = 5.0
 """After a microphone or a daemon that went away."""
+
+
+class Gate:
+    """Holds back what is no louder than the room always is: in a quiet room nobody has work.
+
+    What it lets through begins a second before the sound that opened it.
+    """
+
+    def __init__(self) -> None:
+        self.shut = True
+        """Whether it holds anything back at all."""
+        self._before: deque[bytes] = deque(maxlen=_BEFORE)
+        self._floor: float | None = None
+        self._open = 0
+
+    def pass_on(self, piece: bytes) -> list[bytes]:
+        """The pieces to be sent now."""
+        samples = array("h", piece)
+        peak = max(max(samples), -min(samples))
+        self._floor = peak if self._floor is None else min(peak, self._floor * _RISE + 1)
+        if not self.shut or peak > max(_FAINTEST, _LOUDER * self._floor):
+            self._open = _AFTER
+        if not self._open:
+            self._before.append(piece)
+            return []
+        self._open -= 1
+        found = [*self._before, piece]
+        self._before.clear()
+        return found
+
+
+_BEFORE, _AFTER = 10, 20
+"""Pieces."""
+_FAINTEST = 150
+"""Of 32,768: -47 dB."""
+_LOUDER = 2.0
+_RISE = 1.01
+"""For each piece: a room that gets louder is the new quiet after some seconds."""
 
 
 class WakeWatch:
@@ -38,7 +78,8 @@ class WakeWatch:
         speaker: Speaker | None = None,
     ) -> None:
         self._paths, self._show = paths, show
-        self._microphone = microphone or Microphone()
+        self._microphone = microphone or Microphone(BLOCK)
+        self._gate = Gate()
         self._speaker = speaker or Speaker()
         self._running: asyncio.Task[None] | None = None
         self._line: Line | None = None
@@ -122,16 +163,11 @@ class WakeWatch:
             await asyncio.gather(*both, return_exceptions=True)
 
     async def _send(self, line: Line) -> None:
-        held: list[bytes] = []
         async with contextlib.aclosing(self._microphone.pieces()) as pieces:
             async for piece in pieces:
-                if self.paused or self._speaker.playing:
-                    held.clear()
-                    continue
-                held.append(piece)
-                if len(held) >= PIECES:
-                    await line.samples(b"".join(held))
-                    held.clear()
+                if not (self.paused or self._speaker.playing):
+                    for part in self._gate.pass_on(piece):
+                        await line.samples(part)
 
     async def _receive(self, line: Line) -> None:
         async for told in line.messages():
@@ -144,6 +180,8 @@ class WakeWatch:
     async def _told(self, told: Told) -> None:
         if told.event == "interrupted":
             self._speaker.stop()
+        if told.event in ("waiting", "listening"):
+            self._gate.shut = told.event == "waiting"
         if told.event == "error" and told.data["error"]["code"] == "wake_word_off":
             asyncio.get_running_loop().call_soon(self._give_up)
         self._show(told.event, told.data)
