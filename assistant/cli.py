@@ -17,6 +17,7 @@ from assistant.clients.models import models
 from assistant.clients.page import open_page
 from assistant.clients.pairing import pair
 from assistant.clients.sources import sources
+from assistant.clients.write import write
 from assistant.config import Paths, Settings, load_paths, load_settings, owner_token
 from assistant.errors import (
     AlreadyRunning,
@@ -459,7 +460,7 @@ def token(as_json: bool) -> None:
     return console.as_json({"token": value}) if as_json else console.line(value)
 
 
-for command in (devices, learning, models, open_page, pair, sources, suggestions):
+for command in (devices, learning, models, open_page, pair, sources, suggestions, write):
     main.add_command(command)
 
 

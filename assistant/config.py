@@ -73,6 +73,12 @@ class Limits(msgspec.Struct, frozen=True):
     """The text of one memory."""
     query_chars: int = 2_000
     """A search."""
+    write_chars: int = 16_000
+    """A text that is rewritten for you."""
+    write_tokens: int = 2_048
+    """What the model may write of one passage of it."""
+    tone_chars: int = 80
+    """A tone in which it is written."""
     title_chars: int = 200
     """A conversation's title, a speaker, a thread, a source's name."""
     page_rows: int = 200

@@ -31,6 +31,7 @@ from assistant.api import (
     wake,
     warm,
     web,
+    write,
 )
 from assistant.api.access import access
 from assistant.api.auth import Auth
@@ -54,6 +55,7 @@ ROUTERS = (
     talk.router,
     wake.router,
     warm.router,
+    write.router,
     memories.router,
     backups.router,
     transfer.router,

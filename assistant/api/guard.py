@@ -31,7 +31,7 @@ OPEN = frozenset({("GET", "/health"), ("POST", "/api/v1/pair/claim")})
 """Method and path of everything that needs no token. Each of them says so itself too (`access`)."""
 
 _WITHOUT_TOKEN = OPEN | WEB
-_ANSWERED = re.compile(r"/v1/chat/completions|/api/v1/conversations/[^/]+/turns")
+_ANSWERED = re.compile(r"/v1/chat/completions|/api/v1/write|/api/v1/conversations/[^/]+/turns")
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 _POLICY_VIOLATION = 1008
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from assistant.ambient.write import Writing
 from assistant.core.completion import Completions
 from assistant.core.desk import Desk
 from assistant.core.devices import Devices
@@ -207,6 +208,7 @@ class Services:
     learner: Learner
     suggestions: Suggestions
     completions: Completions
+    writing: Writing
     devices: Devices
     pairing: Pairing
     diagnose: Callable[[str], Awaitable[list[dict[str, Any]]]]

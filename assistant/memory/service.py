@@ -34,6 +34,7 @@ from assistant.memory.store import Memories
 from assistant.memory.suggestions import Suggestions
 from assistant.memory.swap import Swap
 from assistant.memory.tombstones import Tombstones
+from assistant.memory.tones import Tones
 from assistant.memory.traces import Traces
 from assistant.memory.transfer.transfers import Transfers
 from assistant.memory.vectors import Index
@@ -58,6 +59,7 @@ class MemoryService:
         parcels: Parcels,
         devices: DeviceStore,
         wakings: WakingStore,
+        tones: Tones,
         knowledge: Knowledge,
         suggestions: Suggestions,
         embedder: Embedder,
@@ -80,6 +82,7 @@ class MemoryService:
         """Started by whoever opened the memory, once its listeners are in place."""
         self.devices = devices
         self.wakings = wakings
+        self.tones = tones
         self.knowledge = knowledge
         self.suggestions = suggestions
         self.key = key
@@ -233,6 +236,7 @@ async def open_memory(
         parcels=Parcels(writer, readers, traces),
         devices=DeviceStore(writer, readers, clock=clock),
         wakings=WakingStore(writer, readers),
+        tones=Tones(writer, readers),
         knowledge=Knowledge(memories, clock=clock),
         suggestions=Suggestions(memories, clock=clock),
         embedder=embedder,

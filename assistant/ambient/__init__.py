@@ -1,0 +1,1 @@
+"""The jobs around the conversation: writing for you."""
