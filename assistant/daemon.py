@@ -13,6 +13,7 @@ from collections.abc import Collection
 from typing import Any
 
 from assistant import __version__
+from assistant.ambient.captures import Captures
 from assistant.ambient.write import Writing
 from assistant.api.app import create_app, routes
 from assistant.api.auth import Auth
@@ -148,6 +149,7 @@ class Daemon:
         await services.wakings.load()
         self._assemble(engine, memory)
         services.completions = Completions(engine, memory.memories)
+        services.captures = Captures(memory.memories)
         services.writing = Writing(engine, memory.tones)
         await self._let_devices_in(memory.devices)
         services.memories = memory.memories

@@ -10,6 +10,7 @@ from assistant import __version__
 from assistant.api import (
     audio,
     backups,
+    captures,
     conversations,
     desk,
     devices,
@@ -57,6 +58,7 @@ ROUTERS = (
     warm.router,
     write.router,
     memories.router,
+    captures.router,
     backups.router,
     transfer.router,
     forgetting.router,

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from assistant.ambient.captures import Captures
 from assistant.ambient.write import Writing
 from assistant.core.completion import Completions
 from assistant.core.desk import Desk
@@ -209,6 +210,7 @@ class Services:
     suggestions: Suggestions
     completions: Completions
     writing: Writing
+    captures: Captures
     devices: Devices
     pairing: Pairing
     diagnose: Callable[[str], Awaitable[list[dict[str, Any]]]]

@@ -291,6 +291,16 @@ class Memories:
         """One memory, live or closed. Raises MemoryNotFound."""
         return await self._readers.run(lambda db: tables.get(db, memory_id))
 
+    async def of_episode(self, episode: str) -> Memory | None:
+        """The memory that was stored with this episode, if any."""
+        sql = "SELECT memory_id FROM episodes WHERE episode = ? LIMIT 1"
+
+        def work(db: Database) -> Memory | None:
+            row = db.execute(sql, [episode]).fetchone()
+            return None if row is None else tables.get(db, row[0])
+
+        return await self._readers.run(work)
+
     async def list(
         self,
         *,
