@@ -1,0 +1,30 @@
+"""A window with one Tk field; what it holds is written to a file at each change. Run as a program."""
+
+import sys
+import tkinter
+from pathlib import Path
+
+kind, text, out = sys.argv[1], sys.argv[2], Path(sys.argv[3])
+root = tkinter.Tk(className=sys.argv[4] if len(sys.argv) > 4 else "Field")
+root.title("A field — é")
+root.geometry("400x200+50+50")
+if kind == "text":
+    field = tkinter.Text(root, undo=True)
+    field.insert("1.0", text)
+    field.edit_reset()
+    hold = lambda: field.get("1.0", "end-1c")  # noqa: E731
+else:
+    field = tkinter.Entry(root, show="•")
+    field.insert(0, text)
+    hold = field.get
+field.pack(expand=True, fill="both")
+
+
+def tell():
+    out.write_bytes(hold().encode())
+    root.after(50, tell)
+
+
+root.after(200, field.focus_force)
+tell()
+root.mainloop()
