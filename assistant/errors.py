@@ -70,6 +70,12 @@
       ChildCrashed               a child process died (translated by whoever owns the child)
         ChildStopped               it was stopped on purpose
       Unreachable                a client could not reach the daemon
+      DesktopError               a face on the desktop cannot be shown or heard
+        NoDisplay                  there is no display
+        ExtraMissing               a library that Nestor does without is needed for it
+        HotkeysUnavailable         this desktop gives no program hotkeys, or not us
+          HotkeyNotHeard             no real press and release came
+        HotkeyRefused              this combination types, or another program has it
       Internal                   a fault of ours; the log has the details
 
 Messages and hints are shown to people: they never carry a secret, a path or the user's text.
@@ -805,6 +811,56 @@ class Unreachable(AssistantError):
     status = 503
     default = "Nestor is not running."
     advice = "Start it with `nestor up --detach`."
+
+
+class DesktopError(AssistantError):
+    """A face on the desktop cannot be shown or heard. Everything else works."""
+
+    code = "desktop_error"
+    status = 503
+    default = "This cannot be done on this desktop."
+    advice = "`nestor chat` and `nestor open` work everywhere."
+
+
+class NoDisplay(DesktopError):
+    """There is no display, or it is gone."""
+
+    code = "no_display"
+    default = "There is no display to show a window on."
+    advice = "Start it in a desktop session; `nestor chat` works in any terminal."
+
+
+class ExtraMissing(DesktopError):
+    """A library of the extra `desktop` is not installed, or Python has no Tk. The message names it."""
+
+    code = "extra_missing"
+    default = "What the desktop's windows and keys need is not installed."
+    advice = "Install it: pip install 'nestor[desktop]'."
+
+
+class HotkeysUnavailable(DesktopError):
+    """This desktop gives hotkeys to no program, or not to us."""
+
+    code = "hotkeys_unavailable"
+    default = "This desktop does not let programs have hotkeys."
+    advice = "Bind `nestor ask toggle` to a key in your desktop's settings."
+
+
+class HotkeyNotHeard(HotkeysUnavailable):
+    """No real press and release of it came."""
+
+    code = "hotkey_not_heard"
+    default = "The hotkey was not heard. Nothing was changed."
+    advice = "Try another one, or bind `nestor ask toggle` to a key in your desktop's settings."
+
+
+class HotkeyRefused(DesktopError):
+    """The combination types, is needed elsewhere, or another program has it."""
+
+    code = "hotkey_refused"
+    status = 422
+    default = "This combination cannot be a hotkey."
+    advice = "Choose another one: `nestor hotkey set ask ctrl+alt+space`."
 
 
 def tree() -> dict[str, type[AssistantError]]:

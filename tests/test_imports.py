@@ -75,6 +75,9 @@ HOMES: dict[str, tuple[str, ...]] = {
     "h11": ("listen/",),
     "pynput": ("clients/",),
     "pystray": ("clients/",),
+    "tkinter": ("clients/desktop/",),
+    "dbus_fast": ("clients/desktop/",),
+    "Xlib": ("clients/desktop/",),
 }
 
 # What the daemon's process must never load: a crash in native code costs a child, not the daemon.

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from assistant.errors import Refused, Unreachable
+from assistant.errors import ExtraMissing, NoDisplay, Refused
 
 WAIT_S = 1.0
 """For the program that owns a selection."""
@@ -46,17 +46,15 @@ class Selection(msgspec.Struct, frozen=True):
 
 
 def connect(name: str | None = None) -> Any:
-    """A connection to the X server. Raises Unreachable where there is none, or no python-xlib."""
+    """A connection to the X server. Raises NoDisplay, or ExtraMissing without python-xlib."""
     try:
         from Xlib.display import Display
     except ImportError as exc:
-        raise Unreachable(
-            "python-xlib is not installed.", "Install nestor with [desktop]."
-        ) from exc
+        raise ExtraMissing("python-xlib is not installed.") from exc
     try:
         return Display(name)
     except Exception as exc:
-        raise Unreachable(
+        raise NoDisplay(
             "There is no X display to read from.", "On Wayland use `nestor write` with a pipe."
         ) from exc
 
