@@ -287,6 +287,21 @@ class Paths(msgspec.Struct, frozen=True):
         return "\\\\.\\pipe\\nestor-" + _short_hash(self.data)
 
     @property
+    def desktop_socket(self) -> Path:
+        """Where the program with the icon takes orders, 0600."""
+        return self.runtime / "desktop.sock"
+
+    @property
+    def desktop_pipe(self) -> str:
+        """The same on Windows."""
+        return self.pipe + "-desktop"
+
+    @property
+    def desktop_lock(self) -> Path:
+        """Held by the one icon of this data directory; has its pid."""
+        return self.data / "desktop.lock"
+
+    @property
     def tls(self) -> Path:
         """Keys and certificates for the LAN; made by the first `nestor pair`."""
         return self.config / "tls"

@@ -38,8 +38,9 @@ from assistant.errors import AssistantError, Internal
 from assistant.instance import Instance, Running
 from assistant.listen.lan import Lan
 from assistant.listen.listener import Listener
-from assistant.listen.sockets import loopback, owners
+from assistant.listen.sockets import loopback
 from assistant.logs import log_to, unhandled
+from assistant.owner import owners
 from assistant.types import Door
 from assistant.worker import sandbox
 

@@ -36,6 +36,7 @@
         TurnNotFound  ModelNotFound  BackupNotFound  SourceNotFound
         DeviceNotFound  SuggestionNotFound  ParcelNotFound
         TurnNotFound  ModelNotFound  BackupNotFound  VoiceNotFound
+        DeviceNotFound  SuggestionNotFound  ParcelNotFound  ActionNotFound
       Conflict                   not in this state
         TurnRunning                this conversation is still answering
         ModelMissing               the model is known, but not on this machine
@@ -76,6 +77,9 @@
         HotkeysUnavailable         this desktop gives no program hotkeys, or not us
           HotkeyNotHeard             no real press and release came
         HotkeyRefused              this combination types, or another program has it
+        TrayNotRunning             the program with icon, windows and hotkeys is not there
+        TrayRunning                it is there already
+        ActionFailed               what was asked of it went wrong, and the reason is not known
       Internal                   a fault of ours; the log has the details
 
 Messages and hints are shown to people: they never carry a secret, a path or the user's text.
@@ -483,6 +487,14 @@ class DeviceNotFound(NotFound):
     advice = "`nestor devices list` shows them."
 
 
+class ActionNotFound(NotFound):
+    """The icon's program knows no action by that name, or cannot do it on this desktop."""
+
+    code = "action_not_found"
+    default = "Nestor's icon does not know how to do that here."
+    advice = "`nestor doctor` says what this desktop can do."
+
+
 class Conflict(AssistantError):
     """Not in this state."""
 
@@ -861,6 +873,32 @@ class HotkeyRefused(DesktopError):
     status = 422
     default = "This combination cannot be a hotkey."
     advice = "Choose another one: `nestor hotkey set ask ctrl+alt+space`."
+
+
+class TrayNotRunning(DesktopError):
+    """The program with icon, windows and hotkeys is not there."""
+
+    code = "tray_not_running"
+    default = "Nestor's icon is not running, so its windows and keys are not there."
+    advice = "Start it with `nestor tray`, in your desktop session."
+
+
+class TrayRunning(DesktopError):
+    """It is there already; a second one would fight with it over icon and hotkeys."""
+
+    code = "tray_running"
+    status = 409
+    default = "Nestor's icon is already running."
+    advice = "Use its menu, or end it with `nestor tray --stop`."
+
+
+class ActionFailed(DesktopError):
+    """What was asked of the icon's program went wrong in a way that has no error of its own."""
+
+    code = "action_failed"
+    status = 500
+    default = "That went wrong."
+    advice = "Try again; if it stays so, start `nestor tray` in a terminal to see more."
 
 
 def tree() -> dict[str, type[AssistantError]]:

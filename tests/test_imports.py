@@ -16,8 +16,10 @@ MAY: dict[str, set[str]] = {
     "errors": set(),
     "config": {"errors"},
     "worker": BASE,
+    # The doors only the owner may use: the daemon's and the desktop's.
+    "owner": BASE,
     # Sockets and connections; what is said on them is the api's.
-    "listen": BASE,
+    "listen": BASE | {"owner"},
     "engine": BASE | {"worker"},
     "memory": BASE | {"worker"},
     "speech": BASE | {"worker"},
@@ -26,7 +28,7 @@ MAY: dict[str, set[str]] = {
     "api": BASE | {"core", "ambient"},
     # The lock file of the one daemon; it also says where it listens, so clients read it.
     "instance": BASE,
-    "clients": BASE | {"instance"},
+    "clients": BASE | {"instance", "owner"},
     # Questions and marks; it sees an assistant only as a Protocol it declares itself.
     "evaluation": BASE,
     # Assistants to be examined, in folders that are thrown away.
@@ -39,7 +41,7 @@ MAY: dict[str, set[str]] = {
     "offline": BASE | {"memory", "instance"},
     "daemon": BASE
     | {"worker", "engine", "memory", "speech", "core", "ambient", "api", "instance", "state"}
-    | {"listen", "logs"},
+    | {"listen", "logs", "owner"},
     "cli": BASE | {"daemon", "offline", "trial", "evaluation", "clients", "instance"},
     "__main__": {"cli"},
 }

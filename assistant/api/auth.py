@@ -42,7 +42,7 @@ class Auth:
         Raises Unauthorized, the same for every cause, or TooManyGuesses.
         """
         if door.name == "socket" and not any(n == b"authorization" for n, _ in scope["headers"]):
-            return OWNER  # the system has said whose program it is: see listen.peer
+            return OWNER  # the system has said whose program it is: see owner.py
         token = _token(scope)
         if not token:
             raise Unauthorized

@@ -17,7 +17,7 @@ from uvicorn.server import ServerState
 
 from assistant.config import LIMITS, RESPONSE_HEADERS, Limits
 from assistant.errors import Ambiguous, AssistantError, TooManyConnections, TooSlow
-from assistant.listen.peer import is_owner
+from assistant.owner import is_owner
 from assistant.types import Door
 
 _LINGER_S = 2.0

@@ -1,15 +1,12 @@
-"""The sockets a daemon listens on, bound and ready."""
+"""The TCP sockets a daemon listens on, bound and ready. The owner's unix socket: see owner.py."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
-import stat
 import sys
-from pathlib import Path
 
-from assistant.errors import PortTaken, SocketUnsafe
+from assistant.errors import PortTaken
 
 BACKLOG = 1024
 """Connections the system may hold until we take them: what comes on top waits for whole seconds."""
@@ -40,31 +37,3 @@ def bind(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
         sock.close()
         raise PortTaken(f"Nothing can listen on port {port}: another program does.") from exc
     return sock
-
-
-def owners(path: Path) -> socket.socket:
-    """The owner's unix socket, 0600 in a folder of 0700; what an earlier daemon left is replaced.
-
-    Call it with the data directory's lock held. Raises SocketUnsafe.
-    """
-    folder = path.parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        about = folder.lstat()
-        if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid():
-            raise SocketUnsafe
-        if stat.S_IMODE(about.st_mode) & 0o077:
-            folder.chmod(0o700)
-        path.unlink(missing_ok=True)
-    except OSError as exc:
-        raise SocketUnsafe from exc
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        # Between bind and chmod only the folder keeps others out.
-        listening.bind(str(path))
-        path.chmod(0o600)
-        listening.listen(BACKLOG)
-    except OSError as exc:
-        listening.close()
-        raise SocketUnsafe from exc
-    return listening

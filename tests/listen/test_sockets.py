@@ -7,7 +7,8 @@ import socket
 import pytest
 
 from assistant.errors import PortTaken, SocketUnsafe
-from assistant.listen.sockets import loopback, owners
+from assistant.listen.sockets import loopback
+from assistant.owner import owners
 
 
 @pytest.fixture

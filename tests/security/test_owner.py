@@ -13,6 +13,7 @@ import httpx
 import pytest
 from running import RunningDaemon
 
+from assistant import owner
 from assistant.api.auth import Auth
 from assistant.api.guesses import Guesses, source_of
 from assistant.clients import pipe
@@ -20,7 +21,6 @@ from assistant.clients.http import Client
 from assistant.config import LIMITS, load_paths
 from assistant.core.devices import digest
 from assistant.errors import TooManyGuesses, Unauthorized
-from assistant.listen import peer
 from assistant.types import OWNER, Door
 
 LOOPBACK = Door("loopback", ("127.0.0.1:7717",))
@@ -117,10 +117,10 @@ def test_a_peer_nobody_knows_is_nobody():
 
     ours, theirs = socket.socketpair()
     with ours, theirs, socket.create_server(("127.0.0.1", 0)) as tcp:
-        assert peer.is_owner(Transport(socket=ours))
-        assert not peer.is_owner(Transport())
+        assert owner.is_owner(Transport(socket=ours))
+        assert not owner.is_owner(Transport())
         if sys.platform == "linux":
-            assert not peer.is_owner(Transport(socket=tcp))  # TCP has no credentials: uid -1
+            assert not owner.is_owner(Transport(socket=tcp))  # TCP has no credentials: uid -1
 
 
 class Handle:
@@ -129,22 +129,22 @@ class Handle:
 
 def test_on_windows_the_pipes_client_must_run_as_this_user(monkeypatch):
     asked = []
-    monkeypatch.setattr(peer, "pipe_client", lambda handle: asked.append(handle) or os.getpid())
+    monkeypatch.setattr(owner, "pipe_client", lambda handle: asked.append(handle) or os.getpid())
 
     class Transport:
         def get_extra_info(self, name):
             return Handle() if name == "pipe" else None
 
-    assert peer.is_owner(Transport())
-    monkeypatch.setattr(peer, "user_of", lambda process_id: "somebody else")
-    assert not peer.is_owner(Transport())
+    assert owner.is_owner(Transport())
+    monkeypatch.setattr(owner, "user_of", lambda process_id: "somebody else")
+    assert not owner.is_owner(Transport())
     assert asked == [7, 7]
 
     def gone(handle):
         raise OSError
 
-    monkeypatch.setattr(peer, "pipe_client", gone)
-    assert not peer.is_owner(Transport())
+    monkeypatch.setattr(owner, "pipe_client", gone)
+    assert not owner.is_owner(Transport())
 
 
 def test_on_windows_the_command_line_speaks_http_over_the_pipe(daemon):

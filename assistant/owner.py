@@ -1,19 +1,52 @@
-"""Who is at the other end of a unix socket or named pipe, as the system itself says."""
+"""The owner's own doors: sockets that no other user can open, and who is at their other end."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import socket
+import stat
 import struct
 import sys
+from pathlib import Path
 from typing import Any
 
 import psutil
 
+from assistant.errors import SocketUnsafe
+
+_BACKLOG = 1024
 _XUCRED = struct.Struct("IIh")  # version, uid, number of groups (sys/ucred.h of BSD and macOS)
 _LOCAL_PEERCRED = 1
 _UCRED = struct.Struct("3i")  # pid, uid, gid (unix(7))
+
+
+def owners(path: Path) -> socket.socket:
+    """The owner's unix socket, 0600 in a folder of 0700; what an earlier daemon left is replaced.
+
+    Call it with the lock held of what listens there. Raises SocketUnsafe.
+    """
+    folder = path.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        about = folder.lstat()
+        if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid():
+            raise SocketUnsafe
+        if stat.S_IMODE(about.st_mode) & 0o077:
+            folder.chmod(0o700)
+        path.unlink(missing_ok=True)
+    except OSError as exc:
+        raise SocketUnsafe from exc
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        # Between bind and chmod only the folder keeps others out.
+        listening.bind(str(path))
+        path.chmod(0o600)
+        listening.listen(_BACKLOG)
+    except OSError as exc:
+        listening.close()
+        raise SocketUnsafe from exc
+    return listening
 
 
 def is_owner(transport: Any) -> bool:
