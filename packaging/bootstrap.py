@@ -42,6 +42,14 @@ SYSTEM_PACKAGES: tuple[tuple[str, str], ...] = (
     ("chromium chromium-browser google-chrome google-chrome-stable chrome", "chromium"),
     ("espeak-ng", "espeak-ng"),
     ("pulseaudio", "pulseaudio pulseaudio-utils libasound2-plugins libportaudio2"),
+    ("Xvfb", "xvfb"),
+    ("openbox", "openbox"),
+    ("xdotool", "xdotool"),
+    ("xclip", "xclip"),
+    ("xwininfo", "x11-utils"),
+    ("import", "imagemagick"),
+    ("mousepad", "mousepad"),
+    ("dbus-daemon", "dbus-daemon"),
 )
 
 # Runs inside .venv: the names of our own requirements and all that they require.

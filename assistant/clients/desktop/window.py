@@ -1,0 +1,332 @@
+"""The quick-ask window itself, in Tk: made once and kept hidden, so that showing it takes milliseconds."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tkinter as tk
+import webbrowser
+from collections.abc import Callable
+from tkinter import font as tkfont
+from typing import Any, Protocol
+
+from assistant.clients.desktop.answer import Answer
+from assistant.clients.desktop.chips import Chip
+from assistant.clients.desktop.quick_ask import Tone
+from assistant.clients.desktop.theme import Palette
+from assistant.clients.desktop.underneath import Place
+
+WIDTH = 680
+PAUSE_MS = 300
+"""Without a keystroke, until what is typed goes ahead."""
+QUESTION_LINES = 6
+_FAMILIES = ("Inter", "Segoe UI", "SF Pro Text", "Cantarell", "Noto Sans", "DejaVu Sans")
+_FIXED = ("JetBrains Mono", "Cascadia Mono", "SF Mono", "Noto Sans Mono", "DejaVu Sans Mono")
+_HINT = "Ask Nestor…"
+
+
+class Keys(Protocol):
+    """What the window's keys and buttons do: QuickAsk."""
+
+    def ask(self) -> Any: ...
+    def close(self) -> Any: ...
+    def stop(self) -> Any: ...
+    def fresh(self) -> Any: ...
+    def copy(self) -> Any: ...
+    def insert(self) -> Any: ...
+    def to_phone(self) -> Any: ...
+    def older(self) -> Any: ...
+    def newer(self) -> Any: ...
+    def paused(self) -> Any: ...
+    def attach(self, chip: Chip) -> Any: ...
+    def attach_first(self) -> Any: ...
+
+
+class Window:
+    """See `View` of quick_ask.py. `keys` is set before it is shown."""
+
+    keys: Keys
+
+    def __init__(self, root: tk.Tk, colours: Palette) -> None:
+        self._root = root
+        self._colours = colours
+        self._place: Place | None = None
+        self._typing: str | None = None
+        self._top = tk.Toplevel(root, background=colours.line, class_="Nestor")
+        self._top.withdraw()
+        self._top.title("Nestor")
+        self._top.resizable(False, False)
+        self._family = _available(root, _FAMILIES, "TkDefaultFont")
+        self._fixed = _available(root, _FIXED, "TkFixedFont")
+        self._build()
+        self._undecorated()
+        self._bind()
+
+    # --- View ----------------------------------------------------------------------------
+
+    @property
+    def visible(self) -> bool:
+        """Whether it is shown."""
+        return str(self._top.state()) == "normal"
+
+    def show(self, place: Place) -> None:
+        """Appear there, with the focus in the question."""
+        self._place = place
+        self._fit()
+        self._top.deiconify()
+        self._top.lift()
+        self._top.focus_force()
+        self._question.focus_set()
+        self._top.update_idletasks()
+
+    def hide(self) -> None:
+        """Vanish."""
+        self._top.withdraw()
+
+    def question(self) -> str:
+        """What is typed."""
+        return str(self._question.get("1.0", "end-1c"))
+
+    def set_question(self, text: str, *, select: bool = False) -> None:
+        """Put this there instead."""
+        self._question.delete("1.0", "end")
+        self._question.insert("1.0", text)
+        self._question.mark_set("insert", "end-1c")
+        if select:
+            self._question.tag_add("sel", "1.0", "end-1c")
+        self._typed()
+
+    def offer(self, offered: list[Chip], attached: Chip | None) -> None:
+        """Show what can be attached, and what is."""
+        for child in self._chips.winfo_children():
+            child.destroy()
+        for chip in offered:
+            on = chip == attached
+            button = self._button(
+                self._chips, f"{'✓' if on else '+'} {chip.label}", self._attaching(chip), strong=on
+            )
+            button.pack(side="left", padx=(0, 6))
+        self._chips.pack(**self._chips_at) if offered else self._chips.pack_forget()
+        self._fit()
+
+    def begin(self, question: str) -> None:
+        """An empty answer to this."""
+        self._asked.configure(text=question)
+        self._answer.clear()
+        self._body.pack(fill="both", expand=True, after=self._chips_anchor)
+        self._fit()
+
+    def add(self, text: str) -> None:
+        """More of the answer."""
+        self._answer.add(text)
+        self._fit()
+
+    def clear(self) -> None:
+        """No answer."""
+        self._answer.clear()
+        self._body.pack_forget()
+        self._fit()
+
+    def busy(self, running: bool) -> None:
+        """Whether an answer is being written."""
+        self._stop.pack(side="right", padx=(6, 0)) if running else self._stop.pack_forget()
+
+    def say(self, text: str, tone: Tone = "quiet") -> None:
+        """One line below everything."""
+        colours = {"quiet": self._colours.faint, "good": self._colours.accent}
+        self._status.configure(text=text, foreground=colours.get(tone, self._colours.bad))
+        self._fit()
+
+    def copy(self, text: str) -> None:
+        """Put it in the clipboard."""
+        self._root.clipboard_clear()
+        self._root.clipboard_append(text)
+
+    # --- building it ---------------------------------------------------------------------
+
+    def _build(self) -> None:
+        colours = self._colours
+        card = tk.Frame(self._top, background=colours.back)
+        card.pack(fill="both", expand=True, padx=1, pady=1)
+        self._card = card
+        self._question = tk.Text(
+            card, height=1, width=10, wrap="word", undo=True, relief="flat", borderwidth=0,
+            highlightthickness=0, padx=18, pady=16, font=(self._family, 15), spacing3=2,
+            background=colours.back, foreground=colours.text, insertbackground=colours.accent,
+            insertwidth=2, selectbackground=colours.selected, selectforeground=colours.text,
+        )  # fmt: skip
+        self._question.pack(fill="x")
+        self._hint = tk.Label(
+            self._question, text=_HINT, font=(self._family, 15), background=colours.back,
+            foreground=colours.faint, cursor="xterm",
+        )  # fmt: skip
+        anchor = tk.Frame(card, background=colours.line, height=1)
+        anchor.pack(fill="x")
+        self._chips_anchor = anchor
+        self._chips = tk.Frame(card, background=colours.back)
+        self._chips_at: dict[str, Any] = {
+            "fill": "x", "padx": 18, "pady": (10, 0), "before": anchor,
+        }  # fmt: skip
+        self._body = tk.Frame(card, background=colours.back)
+        self._asked = tk.Label(
+            self._body, anchor="w", justify="left", wraplength=WIDTH - 40, padx=18,
+            font=(self._family, 11), background=colours.back, foreground=colours.faint,
+        )  # fmt: skip
+        self._asked.pack(fill="x", pady=(12, 0))
+        self._answer = Answer(
+            self._body, colours, self._family, self._fixed, self._follow, self.say
+        )
+        self._foot()
+
+    def _foot(self) -> None:
+        colours = self._colours
+        foot = tk.Frame(self._card, background=colours.field)
+        foot.pack(fill="x", side="bottom")
+        actions = tk.Frame(foot, background=colours.field)
+        actions.pack(side="right", padx=12, pady=8)
+        self._status = tk.Label(
+            foot, anchor="w", justify="left", wraplength=WIDTH - 330, font=(self._family, 10),
+            background=colours.field, foreground=colours.faint,
+        )  # fmt: skip
+        self._status.pack(side="left", padx=(18, 8), pady=8, fill="x", expand=True)
+        for text, name in (
+            ("Copy", "copy"), ("Insert", "insert"), ("To phone", "to_phone"), ("New", "fresh"),
+        ):  # fmt: skip
+            self._button(actions, text, self._doing(name)).pack(side="left", padx=(6, 0))
+        self._stop = self._button(actions, "Stop", self._doing("stop"), strong=True)
+
+    def _button(
+        self, parent: tk.Misc, text: str, command: Callable[[], object], *, strong: bool = False
+    ) -> tk.Button:
+        colours = self._colours
+        return tk.Button(
+            parent, text=text, command=command, relief="flat", borderwidth=0, padx=8, pady=3,
+            highlightthickness=1, highlightbackground=colours.line, highlightcolor=colours.accent,
+            font=(self._family, 10), cursor="hand2", takefocus=True,
+            background=colours.accent if strong else colours.back,
+            foreground=colours.on_accent if strong else colours.text,
+            activebackground=colours.selected, activeforeground=colours.text,
+        )  # fmt: skip
+
+    def _undecorated(self) -> None:
+        """Without a title bar, but with the focus: override-redirect windows get none on X11."""
+        self._top.attributes("-topmost", True)
+        if sys.platform in ("win32", "darwin"):
+            self._top.overrideredirect(True)
+            return
+        self._top.attributes("-type", "utility")
+        self._top.update_idletasks()
+        with contextlib.suppress(Exception):  # no python-xlib: it has a title bar
+            from assistant.clients.desktop import selection
+
+            display = selection.connect()
+            inner = display.create_resource_object("window", self._top.winfo_id())
+            outer = inner.query_tree().parent
+            hints = display.get_atom("_MOTIF_WM_HINTS")
+            outer.change_property(hints, hints, 32, [2, 0, 0, 0, 0])  # MWM_HINTS_DECORATIONS: none
+            display.sync()
+            display.close()
+
+    def _bind(self) -> None:
+        keys: dict[str, str] = {
+            "<Escape>": "close", "<Control-period>": "stop", "<Control-n>": "fresh",
+            "<Control-Shift-C>": "copy", "<Control-Return>": "insert", "<Control-p>": "to_phone",
+            "<Alt-a>": "attach_first",
+        }  # fmt: skip
+        for key, name in keys.items():
+            self._top.bind(key, self._breaking(name))
+        question = self._question
+        question.bind("<Return>", self._breaking("ask"))
+        question.bind("<KP_Enter>", self._breaking("ask"))
+        question.bind("<Shift-Return>", lambda event: None)
+        question.bind("<Control-Return>", self._breaking("insert"))
+        question.bind("<Control-n>", self._breaking("fresh"))  # Tk: the next line
+        question.bind("<Control-p>", self._breaking("to_phone"))  # Tk: the line before
+        question.bind("<Up>", self._up)
+        question.bind("<Down>", self._down)
+        question.bind("<Tab>", self._next)
+        question.bind("<<Modified>>", self._modified)
+        self._hint.bind("<Button-1>", lambda event: question.focus_set())
+
+    def _doing(self, name: str) -> Callable[[], object]:
+        return lambda: getattr(self.keys, name)()
+
+    def _attaching(self, chip: Chip) -> Callable[[], object]:
+        return lambda: self.keys.attach(chip)
+
+    def _breaking(self, name: str) -> Callable[[Any], str]:
+        """A key of ours, which Tk does nothing else with."""
+
+        def pressed(_event: object) -> str:
+            getattr(self.keys, name)()
+            return "break"
+
+        return pressed
+
+    # --- typing --------------------------------------------------------------------------
+
+    def _up(self, _event: object) -> str | None:
+        if self._question.index("insert").startswith("1."):
+            self.keys.older()
+            return "break"
+        return None
+
+    def _down(self, _event: object) -> str | None:
+        last = str(self._question.index("end-1c")).partition(".")[0]
+        if str(self._question.index("insert")).partition(".")[0] == last:
+            self.keys.newer()
+            return "break"
+        return None
+
+    def _next(self, event: Any) -> str:
+        event.widget.tk_focusNext().focus_set()
+        return "break"
+
+    def _modified(self, _event: object) -> None:
+        if self._question.edit_modified():
+            self._question.edit_modified(False)
+            self._typed()
+
+    def _typed(self) -> None:
+        if self.question():
+            self._hint.place_forget()
+        else:
+            self._hint.place(x=-2, y=-2)
+        self._fit()
+        if self._typing is not None:
+            self._root.after_cancel(self._typing)
+        self._typing = self._root.after(PAUSE_MS, self._paused)
+
+    def _paused(self) -> None:
+        self._typing = None
+        if self.visible and self.question().strip():
+            self.keys.paused()
+
+    def _follow(self, address: str) -> None:
+        webbrowser.open(address)
+
+    # --- its size and place --------------------------------------------------------------
+
+    def _fit(self) -> None:
+        """As high as what it shows, at most two thirds of the screen; in the upper part of it."""
+        if self._place is None:
+            return
+        area = self._place.area
+        width = min(WIDTH, area.width)
+        self._answer.limit(int(area.height * 0.5))
+        counted = self._question.count("1.0", "end", "displaylines")
+        lines = counted[0] if isinstance(counted, tuple) else int(counted or 1)
+        wanted = max(1, min(lines, QUESTION_LINES))
+        if int(self._question.cget("height")) != wanted:
+            self._question.configure(height=wanted)
+        self._top.update_idletasks()
+        height = min(self._card.winfo_reqheight() + 2, int(area.height * 0.8))
+        x = area.x + (area.width - width) // 2
+        y = area.y + area.height // 6
+        self._top.geometry(f"{width}x{height}+{x}+{y}")
+
+
+def _available(root: tk.Tk, families: tuple[str, ...], other: str) -> str:
+    there = set(tkfont.families(root))
+    named = next((family for family in families if family in there), None)
+    return named or str(tkfont.nametofont(other, root).actual("family"))
