@@ -12,8 +12,10 @@ from assistant import __version__
 from assistant.clients import console, evaluation, forgetting, safekeeping
 from assistant.clients.commands import EXIT_FAILED, Group, daemon, example, json_option
 from assistant.clients.devices import devices
+from assistant.clients.hotkey import hotkey
 from assistant.clients.learning import learning, suggestions
 from assistant.clients.models import models
+from assistant.clients.orders import VERBS, order, talk
 from assistant.clients.page import open_page
 from assistant.clients.pairing import pair
 from assistant.clients.sources import sources
@@ -145,7 +147,12 @@ def doctor(as_json: bool) -> None:
 @click.option("--verbose", "-v", is_flag=True, help="Show the receipt.")
 @json_option
 def ask(text: tuple[str, ...], again: bool, no_memory: bool, verbose: bool, as_json: bool) -> None:
-    """Ask one question and print the answer as it comes."""
+    """Ask one question and print the answer as it comes.
+
+    One of the words start, stop and toggle alone opens or closes the window on the desktop.
+    """
+    if len(text) == 1 and text[0] in VERBS:
+        return order("ask", text[0], as_json=as_json)
     with daemon() as client:
         conversation = _latest(client) if again else client.post("/api/v1/conversations", {})["id"]
         events = client.stream(
@@ -460,7 +467,18 @@ def token(as_json: bool) -> None:
     return console.as_json({"token": value}) if as_json else console.line(value)
 
 
-for command in (devices, learning, models, open_page, pair, sources, suggestions, write):
+for command in (
+    devices,
+    hotkey,
+    learning,
+    models,
+    open_page,
+    pair,
+    sources,
+    suggestions,
+    talk,
+    write,
+):
     main.add_command(command)
 
 

@@ -9,11 +9,26 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from tests.bench import desk, engine, facts, first_light, memory, sources, transfer, voice, waking
+from tests.bench import (
+    desk,
+    engine,
+    facts,
+    first_light,
+    memory,
+    quick_ask,
+    sources,
+    transfer,
+    voice,
+    waking,
+)
 from tests.bench.progress import say
 from tests.bench.report import Report
 
-ALONE = {"first_light": first_light.measure, "transfer": transfer.measure}
+ALONE = {
+    "first_light": first_light.measure,
+    "transfer": transfer.measure,
+    "quick_ask": quick_ask.measure,
+}
 SERIES = {
     "sources": sources.measure,
     "facts": facts.measure,

@@ -316,7 +316,9 @@ async def test_records_and_facts_may_come_in_one_batch(memory):
     batch = [
         NewMemory("[12:01] the train was late", thread="t1", speaker="Ann", said_at="2026-01-01"),
         NewMemory("I live in Lyon", kind="fact"),
-        NewMemory("Is it raining?", "note", "2026-01-02", importance=0.9, quote="rain", episode="e7"),
+        NewMemory(
+            "Is it raining?", "note", "2026-01-02", importance=0.9, quote="rain", episode="e7"
+        ),
         NewMemory("I live in Porto now", kind="fact"),
         NewMemory("été, déjà", source="phone", scope="home", sensitivity="health"),
     ]

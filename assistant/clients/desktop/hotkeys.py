@@ -97,6 +97,13 @@ _DEFAULTS: Mapping[str, Mapping[str, str]] = {
         "write": "ctrl+shift+f10",
         "remember": "ctrl+shift+f11",
     },
+    # Ctrl+Alt+Space switches languages there.
+    "darwin": {
+        "ask": "ctrl+alt+n",
+        "talk": "ctrl+alt+enter",
+        "write": "ctrl+alt+w",
+        "remember": "ctrl+alt+r",
+    },
     "": {
         "ask": "ctrl+alt+space",
         "talk": "ctrl+alt+enter",
