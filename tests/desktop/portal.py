@@ -39,6 +39,7 @@ class Portal:
         self.asked = {}
         self.session = ""
         self.closed = False
+        self.scheme = 0
         bus.add_message_handler(self._called)
 
     def _called(self, message):
@@ -56,6 +57,11 @@ class Portal:
                 # A real portal may answer before its call has returned.
                 self._respond(message, handle, results)
             return Message.new_method_return(message, "o", [handle])
+        if message.interface == "org.freedesktop.portal.Settings":
+            assert message.body == ["org.freedesktop.appearance", "color-scheme"]
+            return Message.new_method_return(
+                message, "v", [Variant("v", Variant("u", self.scheme))]
+            )
         if message.interface == "org.freedesktop.portal.Session" and message.member == "Close":
             self.closed = True
             return Message.new_method_return(message)

@@ -1,6 +1,7 @@
 """Real keys on a real (virtual) display: heard down and up, taken from other programs, conflicts seen."""
 
 import asyncio
+import importlib.util
 import os
 import subprocess
 import sys
@@ -16,7 +17,7 @@ pytest.importorskip("Xlib", reason="python-xlib is not installed")
 
 from assistant.clients.desktop.hotkeys import parse
 from assistant.clients.desktop.key_grab import Grab
-from assistant.errors import HotkeysUnavailable
+from assistant.errors import ExtraMissing, HotkeysUnavailable
 
 FIELD = str(Path(__file__).parent / "field.py")
 
@@ -130,6 +131,17 @@ def test_no_display_is_said():
     env = os.environ | {"DISPLAY": ":987"}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
     assert "display" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("name", ["pynput", "Xlib"])
+def test_a_missing_library_is_named_with_how_to_install_it(monkeypatch, name):
+    from assistant.clients.desktop import key_listener
+
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda n: None if n == name else find(n))
+    with pytest.raises(ExtraMissing, match=name) as caught:
+        key_listener.library("linux")
+    assert "nestor[desktop]" in caught.value.hint
 
 
 def test_macos_without_permission_says_where_to_allow_it():

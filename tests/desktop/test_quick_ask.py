@@ -85,6 +85,10 @@ class Desk:
         done = subprocess.run(command, env=self.env, capture_output=True, text=True)
         return done.stdout.strip()
 
+    def place(self):
+        told = self.screen.run("xdotool", "getwindowgeometry", "--shell", self.window).decode()
+        return {name: int(value) for name, _, value in (x.partition("=") for x in told.split())}
+
     def type(self, text):
         self.screen.run("xdotool", "type", "--delay", "4", text)
 
@@ -187,10 +191,29 @@ def test_a_real_key_opens_it_with_the_focus_and_esc_closes_it(desk):
 
 def test_it_opens_in_the_upper_middle_of_the_screen(desk):
     desk.open()
-    told = desk.screen.run("xdotool", "getwindowgeometry", "--shell", desk.window).decode()
-    place = dict(line.split("=") for line in told.split())
-    assert int(place["X"]) == (1000 - int(place["WIDTH"])) // 2
-    assert 0 < int(place["Y"]) < 700 / 3
+    place = desk.place()
+    assert place["X"] == (1000 - place["WIDTH"]) // 2
+    assert 0 < place["Y"] < 700 / 3
+
+
+def test_of_two_screens_it_opens_on_the_one_where_the_active_window_is(daemon, tmp_path):
+    other = Screen(tmp_path)
+    assert other.run(sys.executable, str(HERE / "monitors.py")) == b"2\n"
+    desk = Desk(other, daemon)
+    try:
+        out = tmp_path / "field.txt"
+        other.start(sys.executable, FIELD, "text", "", str(out))
+        other.until(lambda: "A field" in active(other))
+        for at, left in ((550, 500), (50, 0)):
+            other.run("xdotool", "getactivewindow", "windowmove", "--sync", str(at), "60")
+            desk.open()
+            place = desk.place()
+            assert (place["X"], place["WIDTH"]) == (left, 500)
+            desk.key("Escape")
+            other.until(lambda: "A field" in active(other))
+    finally:
+        desk.close()
+        other.stop()
 
 
 # --- asking ----------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ pytest.importorskip("dbus_fast", reason="dbus-fast is not installed")
 
 from desktop.portal import portal, private_bus
 
-from assistant.clients.desktop import shortcuts_portal
+from assistant.clients.desktop import shortcuts_portal, theme
 from assistant.clients.desktop.hotkeys import parse
 from assistant.clients.desktop.shortcuts_portal import PortalHotkeys, trigger
 from assistant.errors import HotkeysUnavailable
@@ -114,3 +114,17 @@ async def test_a_session_that_the_desktop_ends_is_heard_of(desk, keys):
     await desk.end()
     assert told(keys) == [("talk", True), ("talk", False)]
     assert keys.ended == [True]
+
+
+# --- the same bus tells whether the desktop is dark ------------------------------------------
+
+
+@pytest.mark.parametrize(("scheme", "dark"), [(0, False), (1, True), (2, False)])
+async def test_the_desktop_says_whether_it_is_dark(desk, address, scheme, dark):
+    desk.scheme = scheme
+    assert await theme._portal(address) is dark
+
+
+def test_a_desktop_that_does_not_say_is_light(monkeypatch):
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere/bus")
+    assert theme.palette("auto") == theme.LIGHT

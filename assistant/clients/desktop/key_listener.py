@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -130,14 +131,14 @@ def _nudge(listener: Any) -> None:
 
 def library(platform: str = sys.platform) -> Any:
     """pynput.keyboard. Raises ExtraMissing, or NoDisplay: it connects while it is imported."""
+    needed = ("pynput",) if platform in ("win32", "darwin") else ("pynput", "Xlib")
+    for name in needed:
+        if importlib.util.find_spec(name) is None:
+            raise ExtraMissing(f"{name} is not installed, so there are no hotkeys.")
     try:
-        import pynput
-    except ImportError as exc:
-        if getattr(exc, "name", "") in ("pynput", "pynput._util", "Xlib", "six", "evdev"):
-            raise ExtraMissing("pynput is not installed, so there are no hotkeys.") from exc
+        from pynput import keyboard
+    except Exception as exc:
         if platform in ("win32", "darwin"):
             raise HotkeysUnavailable("pynput could not be loaded.") from exc
         raise NoDisplay("There is no X display to hear keys from.") from exc
-    except Exception as exc:
-        raise NoDisplay("There is no X display to hear keys from.") from exc
-    return pynput.keyboard
+    return keyboard

@@ -165,7 +165,7 @@ class Window:
         self._chips_anchor = anchor
         self._chips = tk.Frame(card, background=colours.back)
         self._chips_at: dict[str, Any] = {
-            "fill": "x", "padx": 18, "pady": (10, 0), "before": anchor,
+            "fill": "x", "padx": 18, "pady": (0, 12), "before": anchor,
         }  # fmt: skip
         self._body = tk.Frame(card, background=colours.back)
         self._asked = tk.Label(
@@ -245,6 +245,8 @@ class Window:
         question.bind("<Up>", self._up)
         question.bind("<Down>", self._down)
         question.bind("<Tab>", self._next)
+        question.bind("<Prior>", lambda event: self._scroll(-1))
+        question.bind("<Next>", lambda event: self._scroll(1))
         question.bind("<<Modified>>", self._modified)
         self._hint.bind("<Button-1>", lambda event: question.focus_set())
 
@@ -280,6 +282,10 @@ class Window:
 
     def _next(self, event: Any) -> str:
         event.widget.tk_focusNext().focus_set()
+        return "break"
+
+    def _scroll(self, pages: int) -> str:
+        self._answer.text.yview_scroll(pages, "pages")
         return "break"
 
     def _modified(self, _event: object) -> None:
