@@ -57,6 +57,8 @@ class Limits(msgspec.Struct, frozen=True):
     """Connections from other machines."""
     peer_connections: int = 16
     """Of them, how many one address may have."""
+    farewell_s: int = 3
+    """Seconds until the door closes after the last device was shut out, so that it hears of it."""
     pair_s: int = 120
     """Seconds that a window for pairing stays open."""
     pair_tries: int = 5

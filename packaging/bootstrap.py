@@ -51,6 +51,8 @@ SYSTEM_PACKAGES: tuple[tuple[str, str], ...] = (
     ("mousepad", "mousepad"),
     ("dbus-daemon", "dbus-daemon"),
 )
+# Of Linux, for a phone in a network of its own.
+LINUX_PACKAGES = (("ip", "iproute2"), ("certutil", "libnss3-tools"))
 
 # Runs inside .venv: the names of our own requirements and all that they require.
 CLOSURE = """
@@ -223,9 +225,12 @@ class Commands:
         yield environ
 
     def _system_packages(self) -> None:
+        wanted = SYSTEM_PACKAGES + (
+            LINUX_PACKAGES if self.machine.system == "Linux" and self.machine.root else ()
+        )
         missing = [
             package
-            for programs, packages in SYSTEM_PACKAGES
+            for programs, packages in wanted
             if not any(map(self.machine.which, programs.split()))
             for package in packages.split()
         ]

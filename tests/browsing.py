@@ -106,6 +106,10 @@ class Visitor:
         self.context = browser.new_context(**({"locale": "en-GB"} | DESKTOP | options))
         self.context.set_default_timeout(10_000)
         self.page: Page = self.context.new_page()
+        self.watch(url)
+
+    def watch(self, url: str):
+        """Note what goes wrong in the page, and whom it calls."""
         self.url = url
         self.problems: list[str] = []
         self.foreign: list[str] = []

@@ -80,9 +80,14 @@ class Lan:
             await self.close()
 
     def on_devices_changed(self) -> None:
-        """When the last device is revoked, the door closes."""
+        """When the last device is revoked, the door closes; a little later, so that it is told."""
         if not (self._pairing or self._paired()) and self.network is not None:
-            self._settling = asyncio.get_running_loop().create_task(self.settle())
+            self._settling = asyncio.get_running_loop().create_task(self._farewell())
+
+    async def _farewell(self) -> None:
+        await asyncio.sleep(LIMITS.farewell_s)
+        if not self._pairing:
+            await self.settle()
 
     async def diagnose(self, interface: str = "") -> list[dict[str, Any]]:
         """See `diagnosis.diagnose`."""

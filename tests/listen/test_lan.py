@@ -6,12 +6,14 @@ import socket
 import ssl
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 from listen.conftest import HASTY, echo
 
-from assistant.config import load_paths
+from assistant.config import LIMITS, load_paths
 from assistant.errors import LanRefused, PortTaken
 from assistant.listen import diagnosis
+from assistant.listen import lan as lan_module
 from assistant.listen.certificates import credentials
 from assistant.listen.interfaces import Candidate, candidates, choose, rank
 from assistant.listen.lan import Lan
@@ -175,7 +177,9 @@ def lan(tmp_path):
     return made
 
 
-async def test_it_opens_for_a_pairing_and_closes_after_it_unless_somebody_is_paired(lan):
+async def test_it_opens_for_a_pairing_and_closes_after_it_unless_somebody_is_paired(
+    lan, monkeypatch
+):
     network = await lan.open()
     (host,) = network.addresses
     port = int(host.rpartition(":")[2])
@@ -189,8 +193,11 @@ async def test_it_opens_for_a_pairing_and_closes_after_it_unless_somebody_is_pai
     lan.test.paired.append("phone")
     await lan.settle()
     assert lan.network is not None
+    monkeypatch.setattr(lan_module, "LIMITS", msgspec.structs.replace(LIMITS, farewell_s=0))
     lan.test.paired.clear()
     lan.on_devices_changed()
+    await asyncio.sleep(0)
+    assert lan.network is not None, "the device that was shut out cannot hear of it"
     await lan._settling
     assert lan.network is None
 

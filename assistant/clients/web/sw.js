@@ -7,6 +7,9 @@ const CACHE = `nestor-${shell.version}`;
 const PATHS = new Set(shell.paths);
 /** A phone that left home waits this long for the daemon, then shows what it has. */
 const PATIENCE_MS = 2_000;
+/** One file that came too late speaks for the others: a page is not half old and half new, and opens at once. */
+const AWAY_MS = 10_000;
+let late = -Infinity;
 
 addEventListener("install", (event) => {
   const files = shell.paths.map((path) => new Request(path, { cache: "reload" }));
@@ -29,8 +32,11 @@ addEventListener("fetch", (event) => {
 async function answer(request, pathname) {
   const kept = await (await caches.open(CACHE)).match(pathname);
   if (!kept) return fetch(request);
-  const late = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
+  if (Date.now() - late < AWAY_MS) return kept;
+  const patience = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
   const fresh = fetch(request).catch(() => null);
-  const first = await Promise.race([fresh, late]);
-  return first?.ok || first?.status === 304 ? first : kept;
+  const first = await Promise.race([fresh, patience]);
+  if (first?.ok || first?.status === 304) return first;
+  late = Date.now();
+  return kept;
 }

@@ -5,6 +5,13 @@ import { drop, token } from "./session.js";
 /** After this long without a byte a stream is dead; the daemon sends a comment every 15 s. */
 const SILENCE_MS = 40_000;
 
+/** A network that swallows everything says nothing either, and a browser would wait for minutes. */
+const HEALTH_MS = 5_000;
+const READ_MS = 15_000;
+
+/** Whether the daemon is on this machine, where a lost network changes nothing. */
+const NEAR = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+
 /** What the daemon answered instead, or `unreachable`. */
 export class ApiError extends Error {
   constructor(status, { code, message, hint }) {
@@ -34,21 +41,47 @@ async function send(method, path, { body, lastId, signal } = {}) {
   throw new ApiError(response.status, told.error ?? { code: "internal", message: `HTTP ${response.status}`, hint: "" });
 }
 
+/** Ends with `signal`, with the network, or `silence` ms after the last `heard()`. */
+function patience(signal, silence) {
+  const control = new AbortController();
+  const stop = () => control.abort();
+  let timer;
+  signal?.addEventListener("abort", stop);
+  if (!NEAR) addEventListener("offline", stop);
+  return {
+    signal: control.signal,
+    heard() {
+      clearTimeout(timer);
+      timer = setTimeout(stop, silence);
+    },
+    end() {
+      clearTimeout(timer);
+      removeEventListener("offline", stop);
+      stop();
+    },
+  };
+}
+
 /** The JSON that a call answers. Throws ApiError. */
 export async function call(method, path, body, signal) {
-  const response = await send(method, path, { body, signal });
+  const waiting = patience(signal, READ_MS);
+  if (method === "GET") waiting.heard();
   try {
+    const response = await send(method, path, { body, signal: waiting.signal });
     return await response.json();
   } catch (problem) {
-    if (signal?.aborted) throw problem;
+    if (problem instanceof ApiError || signal?.aborted) throw problem;
     throw unreachable();
+  } finally {
+    waiting.end();
   }
 }
 
 /** Whether the daemon runs, and in what state: `ready`, `starting`, `failed` or `unreachable`. */
 export async function health() {
+  if (!NEAR && !navigator.onLine) return "unreachable";
   try {
-    const response = await fetch("/health", { cache: "no-store", credentials: "omit" });
+    const response = await fetch("/health", { cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(HEALTH_MS) });
     return (await response.json()).state ?? "unreachable";
   } catch {
     return "unreachable";
@@ -57,24 +90,17 @@ export async function health() {
 
 /** Events as they come, as {id, event, data}. Throws ApiError when the connection is lost. */
 export async function* stream(method, path, { body, lastId, signal, opened } = {}) {
-  const silence = new AbortController();
-  signal?.addEventListener("abort", () => silence.abort());
-  let timer;
-  const heard = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => silence.abort(), SILENCE_MS);
-  };
+  const waiting = patience(signal, SILENCE_MS);
   try {
-    const response = await send(method, path, { body, lastId, signal: silence.signal });
+    const response = await send(method, path, { body, lastId, signal: waiting.signal });
     opened?.();
-    heard();
-    yield* frames(response.body, heard);
+    waiting.heard();
+    yield* frames(response.body, waiting.heard);
   } catch (problem) {
     if (problem instanceof ApiError || signal?.aborted) throw problem;
     throw unreachable();
   } finally {
-    clearTimeout(timer);
-    silence.abort();
+    waiting.end();
   }
 }
 

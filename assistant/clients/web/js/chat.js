@@ -62,7 +62,7 @@ function Turns({ now }) {
   };
   const running = last?.status === "running";
   return html`<div class="turns" ref=${place} onScroll=${scrolled} tabindex="0" role="log" aria-label=${t("chat.log")} aria-busy=${running ? "true" : "false"}>
-    <${Problem} problem=${now?.problem} retry=${() => open(now.id)} />
+    <${Problem} problem=${now?.problem} retry=${() => read(now.id)} />
     ${turns === null && html`<p class="note">${t("loading")}</p>`}
     ${turns?.length === 0 && !now.problem && !now.gone && html`<${Welcome} />`}
     ${turns?.length > shown && html`<button type="button" class="quiet" onClick=${() => setShown(shown + SHOWN_TURNS)}>${t("chat.earlier")}</button>`}

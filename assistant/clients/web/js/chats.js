@@ -19,6 +19,8 @@ const following = new Map();
 /** Turns of the open conversation that were heard of while one of ours had no id yet. */
 let heardEarly = [];
 
+const AGAIN_MS = 1_000;
+
 // --- the list ----------------------------------------------------------------------------------
 
 let listing = null;
@@ -32,9 +34,17 @@ export function list() {
     })
     .then(
       (page) => chats.set({ ...page, problem: null }),
-      (problem) => chats.update((old) => ({ items: [], next: null, ...old, problem })),
+      (problem) => {
+        chats.update((old) => ({ items: [], next: null, ...old, problem }));
+        soon(list);
+      },
     );
   return listing;
+}
+
+/** Try again what failed though the daemon is there: a network that changes takes calls with it. */
+function soon(reading) {
+  if (connection.get() === "online") setTimeout(reading, AGAIN_MS);
 }
 
 /** Read the next page of it. */
@@ -74,7 +84,8 @@ export function leave() {
   chat.set(null);
 }
 
-async function read(id) {
+/** Read it anew. */
+export async function read(id) {
   try {
     const found = await call("GET", `/api/v1/conversations/${id}`);
     if (chat.get()?.id !== id) return;
@@ -85,7 +96,9 @@ async function read(id) {
     chat.set({ id, title: found.title, turns: [...turns, ...asked], problem: null });
     for (const turn of turns) if (turn.status === "running") follow(turn.id, turn.seen ?? 0);
   } catch (problem) {
-    if (chat.get()?.id === id) chat.update((old) => ({ ...old, turns: old.turns ?? [], problem }));
+    if (chat.get()?.id !== id) return;
+    chat.update((old) => ({ ...old, turns: old.turns ?? [], problem }));
+    if (problem.code === "unreachable") soon(() => chat.get()?.id === id && read(id));
   }
 }
 
