@@ -8,10 +8,10 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do \
 ARGS ?=
 BOOTSTRAP = $(or $(PYTHON),python3) packaging/bootstrap.py
 
-.PHONY: run test test-faults bench lint install lock clean
+.PHONY: run test test-faults test-security bench lint install lock clean
 .DEFAULT_GOAL := run
 
-run test test-faults bench lint install lock clean:
+run test test-faults test-security bench lint install lock clean:
 	@command -v $(or $(PYTHON),python3) >/dev/null || { \
 		echo "nestor: there is no Python here. Nestor needs 3.11 or newer: apt-get install" \
 		"python3 python3-venv, dnf install python3, pacman -S python, or brew install python" >&2; \

@@ -3,7 +3,8 @@
 `run` sets Nestor up, asks it a first question and stays in chat; `test` sets up what the tests
 need and runs them all.
 
-    python packaging/bootstrap.py run | test | test-faults | bench | lint | install | lock | clean
+    python packaging/bootstrap.py run | test | test-faults | test-security | bench | lint | install |
+        lock | clean
 
 Standard library only, any Python from 3.11. `make run` and the others are thin wrappers. What is
 done is noted in .venv/.nestor-stamp.json, so a second run skips it and an interrupted one goes on.
@@ -35,6 +36,10 @@ from steps import Progress, Stop
 
 ROOT = Path(__file__).resolve().parent.parent
 TEST_MODELS = ("tiny", "starter")
+COMMANDS = (
+    "run", "test", "test-faults", "test-security", "bench", "lint", "install", "lock", "clean",
+)  # fmt: skip
+BOUNDARY = ("tests/security", "tests/listen", "tests/core/test_pairing.py", "tests/e2e")
 QUESTION = "In one sentence: who are you and where do you run?"
 
 # Debian packages the tests need: (programs of which any shows that they are there, packages).
@@ -139,6 +144,14 @@ class Commands:
         self.setup.install(dev=True)
         environ = {**self.machine.environ, "NESTOR_FAULTS": "full"}
         return self._call(self.python, "-m", "pytest", "tests/faults", *arguments, env=environ)
+
+    def test_security(self, arguments: Sequence[str]) -> int:
+        """The trust boundary whole, with a table of figures at the end. Arguments go to pytest."""
+        self._system_packages()
+        self.setup.install(dev=True)
+        with self._models() as environ:
+            full = {**environ, "NESTOR_SECURITY": "full"}
+            return self._call(self.python, "-m", "pytest", *BOUNDARY, *arguments, env=full)
 
     def bench(self, arguments: Sequence[str]) -> int:
         """Measure."""
@@ -289,8 +302,7 @@ def main(arguments: Sequence[str]) -> int:
     layout = Layout(ROOT, machine.windows)
     commands = Commands(layout, machine, Setup(layout, machine, Progress()))
     table: dict[str, Callable[[Sequence[str]], int]] = {
-        name: getattr(commands, name.replace("-", "_"))
-        for name in ("run", "test", "test-faults", "bench", "lint", "install", "lock", "clean")
+        name: getattr(commands, name.replace("-", "_")) for name in COMMANDS
     }
     if not arguments or arguments[0] not in table:
         print(__doc__ or "")

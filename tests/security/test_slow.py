@@ -10,12 +10,13 @@ import time
 import httpx
 import pytest
 from running import RunningDaemon
+from security.conftest import FULL
 
 from assistant.config import LIMITS
 
 
 @pytest.mark.slow
-async def test_a_thousand_slow_lorises(tmp_path):
+async def test_a_thousand_slow_lorises(tmp_path, figure):
     """xorbitsai/inference#5213 and stock uvicorn: 250 of them turned every request into a 503."""
     daemon = RunningDaemon(tmp_path / "home").up()
     host = f"Host: 127.0.0.1:{daemon.port}\r\n"
@@ -67,10 +68,12 @@ async def test_a_thousand_slow_lorises(tmp_path):
 
     async with asyncio.timeout(60):
         await asyncio.gather(owner(), *(loris(number) for number in range(1000)))
-    print(
-        f"cut after at most {max(cut):.1f} s; owner's p95 {statistics.quantiles(waits, n=20)[-1]:.4f} s"
-    )
-    assert max(cut) <= LIMITS.receipt_s + 3
+    late_ms = statistics.quantiles(waits, n=20)[-1] * 1_000
+    figure("1,000 slow clients: each cut after at most", f"{max(cut):.1f} s", "10 s")
+    figure("the owner's p95 beside them", f"{late_ms:.0f} ms", "250 ms")
+    assert len(cut) == 1_000
+    assert max(cut) <= LIMITS.receipt_s + (2 if FULL else 3)
+    assert late_ms <= 250 or not FULL
     assert daemon.stop() == 0
 
 
