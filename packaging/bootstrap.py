@@ -96,7 +96,7 @@ sys.argv = ["nestor", "--help"]; main()
 LOCK = (
     CLOSURE
     + """
-for name in sorted(closure("nestor[dev,voice]")):
+for name in sorted(closure("nestor[dev,voice,desktop]")):
     if name not in ("nestor", "pip"): print(name + "==" + meta.version(name).partition("+")[0])
 """
 )

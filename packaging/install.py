@@ -17,6 +17,7 @@ import time
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import probe
@@ -79,10 +80,14 @@ def requirements(layout: Layout) -> tuple[list[str], list[str]]:
     return project["dependencies"], project["optional-dependencies"]["dev"]
 
 
-def voice(layout: Layout) -> list[str]:
-    """What speech needs: the extra `voice`."""
+EXTRAS = {"voice": "speech", "desktop": "windows and hotkeys"}
+"""Extras that are tried on every machine, and what each is for."""
+
+
+def extra(layout: Layout, name: str) -> list[str]:
+    """What one extra of pyproject.toml asks for."""
     project = tomllib.loads((layout.root / "pyproject.toml").read_text("utf-8"))["project"]
-    return list(project["optional-dependencies"]["voice"])
+    return list(project["optional-dependencies"][name])
 
 
 def identity(layout: Layout) -> str:
@@ -223,15 +228,10 @@ class Setup:
                 "dev", "tools for tests", digest(constraints, *develop), lambda: self._pip(*develop)
             )
             steps.append(tools)
-        speech = voice(self.layout)
-        steps.append(
-            Step(
-                "voice",
-                "speech",
-                digest(constraints, *speech),
-                lambda: self._voice(speech, needed=dev),
-            )
-        )
+        for name, purpose in EXTRAS.items():
+            wanted = extra(self.layout, name)
+            install = partial(self._extra, purpose, wanted, needed=dev)
+            steps.append(Step(name, purpose, digest(constraints, *wanted), install))
         return steps
 
     # .venv itself
@@ -325,14 +325,14 @@ class Setup:
         self._pip(requirement, *more)
         return label
 
-    def _voice(self, wanted: list[str], *, needed: bool) -> str:
-        """Hearing and speaking; where it cannot be had, Nestor does without."""
+    def _extra(self, purpose: str, wanted: list[str], *, needed: bool) -> str:
+        """What Nestor does without where it cannot be had."""
         try:
             self._pip(*wanted)
         except Stop:
             if needed:
                 raise
-            self.progress.say("      Speech cannot be had on this machine; all else works.")
+            self.progress.say(f"      {purpose.capitalize()} cannot be had here; all else works.")
             return "missing"
         return "there"
 
