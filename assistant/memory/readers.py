@@ -1,4 +1,4 @@
-"""A few read-only connections on threads of their own, so that no query blocks the event loop."""
+"""A few read-only connections and threads, so that no query blocks the event loop."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ class Readers:
 
     def __init__(self, connect: Callable[[], Database]) -> None:
         self._connect = connect
-        self._local = threading.local()
+        self._lock = threading.Lock()
         self._open: list[Database] = []
+        self._idle: list[Database] = []
+        """The one used last at the end: its cache has the pages that the next question needs."""
         self._closed = False
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="memory-reader")
 
@@ -36,7 +38,7 @@ class Readers:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self.read, work)
 
     def read(self, work: Callable[[Database], Answer]) -> Answer:
-        """As `run`, on the calling thread, which gets a connection of its own.
+        """As `run`, on the calling thread.
 
         Raises Damaged where anything that was read is not as it was written.
         """
@@ -49,7 +51,7 @@ class Readers:
 
         While it lasts, the log is not emptied. Raises Damaged as `read`.
         """
-        db = self._db()
+        db = self._take()
         try:
             with damage.heard(), translated():
                 db.execute("BEGIN")
@@ -60,6 +62,10 @@ class Readers:
         except Damaged:
             self._drop(db)
             raise
+        except BaseException:
+            self._give_back(db)
+            raise
+        self._give_back(db)
 
     def close(self) -> None:
         """Wait for what runs, close the connections. Blocks; call it off the event loop."""
@@ -68,15 +74,21 @@ class Readers:
         for db in self._open:
             db.close()
 
-    def _drop(self, db: Database) -> None:
-        """Its cache has zeros for pages that are damaged; a new connection reads them again."""
-        self._local.db = None
-        self._open.remove(db)
-        db.close()
-
-    def _db(self) -> Database:
-        db: Database | None = getattr(self._local, "db", None)
-        if db is None:
-            db = self._local.db = self._connect()
+    def _take(self) -> Database:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        db = self._connect()
+        with self._lock:
             self._open.append(db)
         return db
+
+    def _give_back(self, db: Database) -> None:
+        with self._lock:
+            self._idle.append(db)
+
+    def _drop(self, db: Database) -> None:
+        """Its cache has zeros for pages that are damaged; a new connection reads them again."""
+        with self._lock:
+            self._open.remove(db)
+        db.close()

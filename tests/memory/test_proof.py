@@ -207,7 +207,7 @@ async def test_an_older_copy_of_the_database_is_opened_and_named(paths, memory):
         await filled(service)
         row = await service.memories.add(NewMemory(SECRET))
         copy = paths.data / "memory.db.by-hand"
-        service._readers._db().execute("VACUUM INTO ?", [str(copy)])
+        service._readers._connect().execute("VACUUM INTO ?", [str(copy)])
         await service.memories.delete(row.id)
         found = searched(service, paths)
         assert found.copies > 0
