@@ -19,6 +19,7 @@ from assistant.clients.orders import VERBS, order, talk
 from assistant.clients.page import open_page
 from assistant.clients.pairing import pair
 from assistant.clients.sources import sources
+from assistant.clients.tray import tray
 from assistant.clients.write import write
 from assistant.config import Paths, Settings, load_paths, load_settings, owner_token
 from assistant.errors import (
@@ -126,16 +127,19 @@ def status(as_json: bool) -> None:
 @json_option
 def doctor(as_json: bool) -> None:
     """Check everything and say what to do. Exit code 1 if something is wrong."""
+    from assistant.clients.desktop import doctor as desktop
+
     with daemon(start=True) as client:
-        checks = client.get("/api/v1/doctor")["items"]
+        found = client.get("/api/v1/doctor")["items"]
+    found += desktop.checks(load_paths())
     if as_json:
-        console.as_json(checks)
+        console.as_json(found)
     else:
-        for check in checks:
+        for check in found:
             console.line(f"{'ok  ' if check['ok'] else 'FAIL'}  {check['name']}: {check['found']}")
             if check["hint"]:
                 console.line(f"      {check['hint']}")
-    if not all(check["ok"] for check in checks):
+    if not all(check["ok"] for check in found):
         sys.exit(EXIT_FAILED)
 
 
@@ -477,6 +481,7 @@ for command in (
     sources,
     suggestions,
     talk,
+    tray,
     write,
 ):
     main.add_command(command)

@@ -55,6 +55,9 @@ SYSTEM_PACKAGES: tuple[tuple[str, str], ...] = (
     ("import", "imagemagick"),
     ("mousepad", "mousepad"),
     ("dbus-daemon", "dbus-daemon"),
+    ("dbus-send", "dbus-bin"),
+    ("xfce4-panel", "xfce4-panel"),
+    ("dunst", "dunst"),
 )
 # Of Linux, for a phone in a network of its own.
 LINUX_PACKAGES = (("ip", "iproute2"), ("certutil", "libnss3-tools"))
@@ -247,6 +250,8 @@ class Commands:
             if not any(map(self.machine.which, programs.split()))
             for package in packages.split()
         ]
+        if tk := probe.missing_tk(self.machine, self.python):
+            missing.append(tk)
         if not missing:
             return
         command = ["apt-get", "install", "-y", "--no-install-recommends", *missing]

@@ -199,3 +199,20 @@ def missing_venv() -> bool:
     except ImportError:
         return True
     return False
+
+
+_TK = """
+import importlib.util, sys
+try: import tkinter
+except ImportError:
+    if sys.base_prefix == "/usr": print("python3-tk")
+    elif importlib.util.find_spec("_tkinter"): print("libtk8.6")
+"""
+
+
+def missing_tk(machine: Machine, python: str) -> str:
+    """Debian's package that gives this Python Tk: its own Python's part, or the library of one built with it.
+
+    Empty if Tk is there, or if no package can bring it: then windows, and their tests, are left out.
+    """
+    return (machine.output([python, "-c", _TK]) or "").strip()

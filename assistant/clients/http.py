@@ -49,11 +49,7 @@ class Client:
             raise Unreachable
         if (transport := _owners_door(paths)) is not None:
             return cls(running.port, "", transport)
-        try:
-            token = paths.token.read_text("ascii").strip()
-        except OSError as exc:
-            raise Unreachable("The daemon's token cannot be read.") from exc
-        return cls(running.port, token)
+        return cls(running.port, read_token(paths))
 
     def __enter__(self) -> Self:
         return self
@@ -115,7 +111,7 @@ class Client:
             with self._http.stream("POST", path, json=body, timeout=timeout) as response:
                 if response.is_error:
                     response.read()
-                    raise _error(response)
+                    raise error_of(response)
                 yield response
         except httpx.TransportError as exc:
             raise Unreachable("The connection to the daemon was lost.") from exc
@@ -130,8 +126,16 @@ class Client:
                 "The daemon did not answer in time.", "Look at `nestor status`."
             ) from exc
         if response.is_error:
-            raise _error(response)
+            raise error_of(response)
         return response.json()
+
+
+def read_token(paths: Paths) -> str:
+    """The owner's token. Raises Unreachable if it cannot be read."""
+    try:
+        return paths.token.read_text("ascii").strip()
+    except OSError as exc:
+        raise Unreachable("The daemon's token cannot be read.") from exc
 
 
 def _owners_door(paths: Paths) -> httpx.BaseTransport | None:
@@ -140,13 +144,19 @@ def _owners_door(paths: Paths) -> httpx.BaseTransport | None:
         from assistant.clients import pipe
 
         return pipe.transport(paths.pipe) if os.path.exists(paths.pipe) else None  # noqa: PTH110
+    return (
+        httpx.HTTPTransport(uds=path, trust_env=False) if (path := owners_socket(paths)) else None
+    )
+
+
+def owners_socket(paths: Paths) -> str:
+    """The daemon's unix socket; empty where there is none of this user's."""
     try:
         about = paths.socket.lstat()
     except OSError:
-        return None
-    if not stat.S_ISSOCK(about.st_mode) or about.st_uid != os.getuid():
-        return None
-    return httpx.HTTPTransport(uds=str(paths.socket), trust_env=False)
+        return ""
+    ours = stat.S_ISSOCK(about.st_mode) and about.st_uid == os.getuid()
+    return str(paths.socket) if ours else ""
 
 
 def _events(lines: Iterator[str]) -> Iterator[Event]:
@@ -163,7 +173,7 @@ def _events(lines: Iterator[str]) -> Iterator[Event]:
             fields = {}
 
 
-def _error(response: httpx.Response) -> AssistantError:
+def error_of(response: httpx.Response) -> AssistantError:
     try:
         body = response.json()["error"]
     except (ValueError, KeyError, TypeError):

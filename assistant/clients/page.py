@@ -9,13 +9,33 @@ import click
 
 from assistant.clients import console
 from assistant.clients.commands import daemon, example, json_option
-from assistant.config import load_paths
+from assistant.clients.http import Client
+from assistant.config import Paths, load_paths
 from assistant.errors import Unreachable
 from assistant.instance import find
 from assistant.types import ACCESS_SCOPES, timestamp
 
 TICKET_S = 60
 """Other users of the machine can see a program's arguments; so what stands there is worth little, briefly."""
+
+
+def connected(client: Client, paths: Paths, place: str = "") -> str:
+    """The page's address with a ticket in it; `place` as in the page's own links: `chat/<id>`, `devices`.
+
+    Raises Unreachable.
+    """
+    ticket = {
+        "name": "nestor open",
+        "kind": "program",  # a phone or a computer would open the network
+        "scopes": list(ACCESS_SCOPES),
+        "expires_at": timestamp(datetime.now(UTC) + timedelta(seconds=TICKET_S)),
+    }
+    token = client.post("/api/v1/devices", ticket)["token"]
+    running = find(paths.lock)
+    if running is None:
+        raise Unreachable
+    where = f"&to={place}" if place else ""
+    return f"http://127.0.0.1:{running.port}/#open&s={token}{where}"
 
 
 @example("nestor open")
@@ -28,19 +48,8 @@ def open_page(only_print: bool, as_json: bool) -> None:
     The address has a ticket for one minute. The page takes a token of its own for it, which
     `nestor devices` lists, and the ticket is void.
     """
-    expires = datetime.now(UTC) + timedelta(seconds=TICKET_S)
-    ticket = {
-        "name": "nestor open",
-        "kind": "program",  # a phone or a computer would open the network
-        "scopes": list(ACCESS_SCOPES),
-        "expires_at": timestamp(expires),
-    }
     with daemon() as client:
-        token = client.post("/api/v1/devices", ticket)["token"]
-    running = find(load_paths().lock)
-    if running is None:
-        raise Unreachable
-    address = f"http://127.0.0.1:{running.port}/#open&s={token}"
+        address = connected(client, load_paths())
     opened = not only_print and webbrowser.open(address)
     if as_json:
         return console.as_json({"url": address, "opened": opened})

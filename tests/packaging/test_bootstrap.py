@@ -113,6 +113,23 @@ def test_what_is_missing_is_named_with_its_command(where, tool, command):
     assert command in probe.hint(where, tool, "3.11")
 
 
+@pytest.mark.parametrize("package", ["", "python3-tk", "libtk8.6"])
+def test_tk_is_asked_of_the_python_that_runs_the_tests(package):
+    where = machine(prints={"/venv/bin/python": f"{package}\n"})
+    assert probe.missing_tk(where, "/venv/bin/python") == package
+    assert probe.missing_tk(machine(), "/no/python") == ""
+
+
+def test_tk_is_really_looked_for(tmp_path):
+    """A folder that hides Tk stands in for a Python that was built without."""
+    hidden = tmp_path / "tkinter.py"
+    hidden.write_text("raise ImportError\n")
+    where = replace(probe.this_machine(), output=lambda command: probe._output(
+        ["env", f"PYTHONPATH={tmp_path}", *command]))  # fmt: skip
+    found = probe.missing_tk(where, sys.executable)
+    assert found == ("python3-tk" if sys.base_prefix == "/usr" else "libtk8.6")
+
+
 class TestCompiler:
     def test_on_linux(self):
         assert probe.compiler(machine(programs=("g++",))) == "/bin/g++"

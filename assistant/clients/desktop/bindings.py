@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -73,10 +73,13 @@ class Bindings:
         paths: Paths,
         run: Run,
         made: Callable[[Callable[[], None]], Hotkeys] = backend,
+        known: Callable[[], Collection[str]] | None = None,
     ) -> None:
+        """`known` has the actions that there are: no key is taken from others for one that there is not."""
         self._paths = paths
         self._run = run
         self._made = made
+        self._known = known
         self._loop: asyncio.AbstractEventLoop | None = None
         self._hotkeys: Hotkeys | None = None
         self._keys: dict[str, Combination] = {}
@@ -95,7 +98,7 @@ class Bindings:
         self._keys, self._problems, self._problem = {}, {}, None
         self._proven.clear()
         try:
-            self._keys = chosen(wanted(load_settings(self._paths)))
+            self._keys = self._useful(chosen(wanted(load_settings(self._paths))))
             self._hotkeys = self._made(self._lost)
             self._problems = await self._hotkeys.start(self._keys, self._heard)
         except DesktopError as exc:
@@ -103,6 +106,11 @@ class Bindings:
             log.warning("no hotkeys: %s", exc.message)
         for action, why in self._problems.items():
             log.warning("the hotkey of %s cannot be had: %s", action, why)
+
+    def _useful(self, keys: Mapping[str, Combination]) -> dict[str, Combination]:
+        known = self._known() if self._known else None
+        named = {action: order(Press(action, down=True, at=0.0)) for action in keys}
+        return {a: one for a, one in keys.items() if known is None or named[a] in known}
 
     async def pause(self, seconds: float = 0.0) -> None:
         """Let all keys go; for so long, 0 being until `start`."""

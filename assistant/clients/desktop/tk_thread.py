@@ -6,7 +6,9 @@ import contextlib
 import ctypes
 import os
 import queue
+import signal
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -54,6 +56,11 @@ class TkThread:
         """End `run`. From any thread."""
         self.call(self.root.quit)
 
+    def wake_on_signals(self) -> None:
+        """Let Python see a signal at once; else Tk waits for a window's next event. In the main thread."""
+        if self._ends is not None:
+            signal.set_wakeup_fd(self._ends[1], warn_on_full_buffer=False)
+
     def _woken(self, *_: object) -> None:
         assert self._ends is not None
         with contextlib.suppress(BlockingIOError):
@@ -78,6 +85,8 @@ class TkThread:
     def _close(self) -> None:
         ends, self._ends = self._ends, None
         if ends is not None:
+            if threading.current_thread() is threading.main_thread():
+                signal.set_wakeup_fd(-1)
             self.root.tk.deletefilehandler(ends[0])
             for end in ends:
                 os.close(end)

@@ -1,0 +1,22 @@
+"""The desktop of these tests. One for all tests of a file: it takes a second to start."""
+
+import shutil
+import sys
+
+import pytest
+
+NEEDS = ("Xvfb", "openbox", "xdotool", "dbus-daemon", "dbus-send", "xfce4-panel", "dunst")
+
+
+@pytest.fixture(scope="module")
+def desktop(tmp_path_factory):
+    """A `Desk` with nothing shown on it yet."""
+    if sys.platform != "linux":
+        pytest.skip("a desktop of one's own is to be had on Linux alone")
+    missing = [name for name in NEEDS if shutil.which(name) is None]
+    assert not missing, f"`make test` names the packages that have {', '.join(missing)}"
+    from desktop.desk import Desk
+
+    made = Desk(tmp_path_factory.mktemp("desk"))
+    yield made
+    made.stop()
