@@ -15,7 +15,7 @@ from assistant.clients.devices import devices
 from assistant.clients.hotkey import hotkey
 from assistant.clients.learning import learning, suggestions
 from assistant.clients.models import models
-from assistant.clients.orders import VERBS, order, talk
+from assistant.clients.orders import VERBS, order, talk, wake
 from assistant.clients.page import open_page
 from assistant.clients.pairing import pair
 from assistant.clients.sources import sources
@@ -482,6 +482,7 @@ for command in (
     suggestions,
     talk,
     tray,
+    wake,
     write,
 ):
     main.add_command(command)

@@ -23,8 +23,20 @@ def order(noun: str, verb: str, *, as_json: bool) -> None:
 
 @example("nestor talk toggle")
 @click.command()
-@click.argument("verb", type=click.Choice(VERBS))
+@click.argument("verb", type=click.Choice((*VERBS, "cancel")))
 @json_option
 def talk(verb: str, as_json: bool) -> None:
-    """Begin or end listening; bind it to a key where hotkeys cannot be had."""
+    """Begin or end listening; bind it to a key where hotkeys cannot be had.
+
+    cancel stops everything at once, as Esc does.
+    """
     order("talk", verb, as_json=as_json)
+
+
+@example("nestor wake stop")
+@click.command()
+@click.argument("verb", type=click.Choice(VERBS))
+@json_option
+def wake(verb: str, as_json: bool) -> None:
+    """Wait for the wake word, or close the microphone until you start it again."""
+    order("wake", verb, as_json=as_json)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import webbrowser
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import msgspec
@@ -54,6 +54,7 @@ class Desk:
         self._keys = Bindings(paths, self._run, known=lambda: self.actions.names)
         self._work: set[asyncio.Task[Any]] = set()
         self._ended = asyncio.Event()
+        self._closers: list[Callable[[], Awaitable[None]]] = []
         self._missing: asyncio.Task[Any] | None = None
         self._keys.register(self.actions)
         for name, work in (
@@ -83,6 +84,8 @@ class Desk:
         finally:
             await control.close()
             await self._keys.stop()
+            for close in self._closers:
+                await close()
             for task in list(self._work):
                 task.cancel()
             await asyncio.gather(*self._work, return_exceptions=True)
@@ -100,6 +103,10 @@ class Desk:
     async def notify(self, notice: Notice) -> bool:
         """Tell the user; whether somebody shows it. On the event loop."""
         return self._notices is not None and await self._notices.tell(notice)
+
+    def at_end(self, close: Callable[[], Awaitable[None]]) -> None:
+        """Have it called when `run` ends, while the icon is still there."""
+        self._closers.append(close)
 
     def end(self) -> None:
         """End `run`. On the event loop."""

@@ -39,6 +39,7 @@ _COLOURS: dict[Shown, Colour] = {
     "recording": (0xD6, 0x2B, 0x2B),
     "sharing": (0x7A, 0x3F, 0xC8),
     "listening": (0x1E, 0x8E, 0x3E),
+    "waiting": CREAM,
     "error": (0xE0, 0x8A, 0x00),
     "thinking": (0x1D, 0x5F, 0xA8),
 }
@@ -133,11 +134,12 @@ def _badge(shown: Shown) -> list[Layer]:
     shapes: list[Layer] = [(_disc(x, y, _BADGE_R + 0.05), None), (_disc(x, y, _BADGE_R), colour)]
     if shown == "thinking":
         shapes += [(_disc(x + step, y, 0.05), CREAM) for step in (-0.14, 0.0, 0.14)]
-    elif shown == "listening":
+    elif shown in ("listening", "waiting"):
+        drawn = CREAM if shown == "listening" else _COLOURS["listening"]
         shapes += [
-            (_line((x, y - 0.10), (x, y + 0.01), 0.06), CREAM),
-            (_line((x - 0.1, y + 0.15), (x + 0.1, y + 0.15), 0.025), CREAM),
-            (_line((x, y + 0.08), (x, y + 0.15), 0.025), CREAM),
+            (_line((x, y - 0.10), (x, y + 0.01), 0.06), drawn),
+            (_line((x - 0.1, y + 0.15), (x + 0.1, y + 0.15), 0.025), drawn),
+            (_line((x, y + 0.08), (x, y + 0.15), 0.025), drawn),
         ]
     elif shown == "sharing":
         shapes += [(_box(x, y, 0.15, 0.11, 0.03), CREAM), (_box(x, y, 0.10, 0.06, 0.01), colour)]

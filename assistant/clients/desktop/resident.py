@@ -101,11 +101,15 @@ class _Resident:
                 self._tk.stop()
 
     async def _desk_runs(self, quick_ask: Any) -> None:
-        from assistant.clients.desktop import quick
+        from assistant.clients.desktop import quick, voice
 
         desk = Desk(self._paths, self._settings, self._told)
         if quick_ask is not None:
             quick.register(desk.actions, quick_ask, self._tk)
+        if voice.available():
+            speech = voice.Voice(self._paths, self._settings, desk)
+            desk.at_end(speech.close)
+            await speech.start()
         self._loop, self._desk = asyncio.get_running_loop(), desk
         self._made.set()
         await desk.run(self._ready)

@@ -12,11 +12,19 @@ import msgspec
 
 from assistant.types import Event
 
-Taking = Literal["recording", "sharing", "listening"]
-"""What is taken from the user at this desktop, the most first."""
+Taking = Literal["recording", "sharing", "listening", "waiting"]
+"""What is taken from the user at this desktop, the most first. `waiting`: the microphone is open, for the
+wake word or for the beginning of the next talk, and what it hears is dropped within seconds.
+"""
 
-Shown = Literal["recording", "sharing", "listening", "offline", "error", "thinking", "idle"]
+Shown = Literal[
+    "recording", "sharing", "listening", "offline", "error", "thinking", "waiting", "idle"
+]
 SHOWN: tuple[Shown, ...] = get_args(Shown)
+
+_BEFORE_ALL: tuple[Literal["recording", "sharing", "listening"], ...] = (
+    "recording", "sharing", "listening",
+)  # fmt: skip
 
 WORDS: dict[Shown, str] = {
     "recording": "recording",
@@ -25,6 +33,7 @@ WORDS: dict[Shown, str] = {
     "offline": "not running",
     "error": "needs attention",
     "thinking": "thinking",
+    "waiting": "microphone open",
     "idle": "ready",
 }
 
@@ -61,21 +70,25 @@ class Seen(msgspec.Struct, frozen=True):
 
 def shown(seen: Seen) -> Shown:
     """The one thing the icon says."""
-    for taken in get_args(Taking):
+    for taken in _BEFORE_ALL:
         if taken in seen.taking:
-            return taken  # type: ignore[no-any-return]
+            return taken
     if not seen.online:
         return "offline"
     if seen.problem:
         return "error"
-    return "thinking" if seen.turns or seen.busy else "idle"
+    if seen.turns or seen.busy:
+        return "thinking"
+    return "waiting" if "waiting" in seen.taking else "idle"
 
 
 def sentence(seen: Seen) -> str:
     """The icon's tooltip, and its name for screen readers."""
     now = shown(seen)
     said = f"Nestor: {WORDS[now]}"
-    return f"{said}. {seen.problem}" if now == "error" else said
+    if now == "error":
+        said += f". {seen.problem}"
+    return f"{said} (microphone open)" if "waiting" in seen.taking and now != "waiting" else said
 
 
 def after(seen: Seen, event: Event) -> Seen:

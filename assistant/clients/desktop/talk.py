@@ -35,7 +35,7 @@ Show = Callable[[str, dict[str, Any]], None]
 
 class HoldToTalk:
     """One user who talks. `show` gets `listening` (the key is down), `hearing` (the microphone gives sound),
-    `thinking`, `idle`, and the daemon's events.
+    `thinking`, `idle`, `closed` (the devices were given back), and the daemon's events.
 
     Of the daemon's events, `error` has an error's body; nothing here raises.
     """
@@ -274,6 +274,7 @@ class HoldToTalk:
     def _give_back(self) -> None:
         self._microphone.stop()
         self._speaker.close()
+        self._show("closed", {})
 
     def _spawn(self, work: Any) -> asyncio.Task[Any]:
         task: asyncio.Task[Any] = asyncio.ensure_future(work)

@@ -1,0 +1,219 @@
+"""Voice under the icon: a real key held down, a virtual microphone, an answer heard, Esc, the wake word."""
+
+import asyncio
+import json
+import os
+import time
+
+import numpy as np
+import pytest
+from running import RunningDaemon
+from speech import sounds
+from speech.conftest import client, hear, say  # noqa: F401 - fixtures
+from speech.words import wer
+
+pytest.importorskip("dbus_fast", reason="dbus-fast is not installed")
+pytest.importorskip("sounddevice", reason="sounddevice is not installed")
+
+from desktop.room import Room
+from desktop.test_tray import Tray
+
+from assistant.clients.desktop.hotkeys import Combination
+from assistant.clients.desktop.voice import Escape
+from assistant.errors import NoDisplay
+
+pytestmark = [pytest.mark.model, pytest.mark.slow]
+
+QUESTION = "Where did I leave the keys of the car?"
+ANSWER = "You left the keys on the kitchen table. Your bag is there as well."
+LONG = " ".join(f"This is sentence number {n} of a long answer." for n in range(1, 12))
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    script = home / "script.json"
+    script.write_text(json.dumps({"replies": [ANSWER, LONG] + [ANSWER] * 20, "word_pause_s": 0.02}))
+    running = RunningDaemon(home, model=f"fake:{script}", env={"NESTOR_WAKE_WORD": "hey_jarvis"})
+    yield running.up()
+    assert running.stop() == 0
+
+
+@pytest.fixture
+def room(tmp_path):
+    made = Room(tmp_path / "room")
+    made.open()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def tray(desktop, daemon, room):
+    desktop.show_panel()
+    desktop.show_notices()
+    made = Listening(desktop, daemon, room)
+    yield made
+    assert made.stop() == 0
+    assert "Traceback" not in "\n".join(made.said)
+
+
+class Listening(Tray):
+    """`nestor tray` with a sound server of its own."""
+
+    def __init__(self, desktop, daemon, room):
+        sound = {k: v for k, v in room.env.items() if k.startswith("PULSE")}
+        usual, desktop.env = desktop.env, desktop.env | sound
+        try:
+            super().__init__(desktop, daemon)
+        finally:
+            desktop.env = usual
+        self.daemon = daemon
+
+    def until(self, state, seconds=25):
+        return self.desktop.until(lambda: self.status()["shown"] == state, seconds)
+
+    def hotkey(self):
+        rows = self.status()["hotkeys"]["keys"]
+        row = next(one for one in rows if one["action"] == "talk")
+        assert not row["problem"], row
+        return row["keys"].split("+")[::-1]
+
+    def hold(self, sound, room):
+        """The hotkey, really down while this is said."""
+        names = {
+            "ctrl": "Control_L",
+            "alt": "Alt_L",
+            "shift": "Shift_L",
+            "super": "Super_L",
+            "enter": "Return",
+        }
+        key, *held = [names.get(one, one) for one in self.hotkey()]
+        for one in (*reversed(held), key):
+            self.desktop.run("xdotool", "keydown", one)
+        try:
+            self.until("listening", 5)
+        except AssertionError:
+            raise AssertionError([self.status(), self.said]) from None
+        room.say(sound)
+        for one in (key, *held):
+            self.desktop.run("xdotool", "keyup", one)
+
+    def chats(self):
+        items = self.daemon.api.get("/api/v1/conversations").json()["items"]
+        return [self.daemon.api.get(f"/api/v1/conversations/{one['id']}").json() for one in items]
+
+    def asked(self, text):
+        """Wait for a turn whose question was heard so; its reply."""
+
+        def found():
+            return [
+                turn["reply"] for chat in self.chats() for turn in chat["turns"]
+                if wer(text, turn["text"]) <= 0.2 and turn["reply"]
+            ]  # fmt: skip
+
+        return self.desktop.until(found, 40)
+
+
+def test_a_held_key_is_heard_and_answered_and_esc_is_silence(tray, room, say, hear):  # noqa: F811
+    tray.cli("wake", "stop")
+    tray.until("idle")
+    tray.hold(say(QUESTION), room)
+    assert tray.asked(QUESTION) == [ANSWER]
+    tray.desktop.until(room.loud, 20)
+    tray.desktop.until(lambda: not still(room), 20)
+    assert wer(ANSWER, hear(sounds.wav(room.heard())).text) <= 0.15
+    tray.until("waiting")  # the microphone is open yet: that is shown
+    # A long answer ends with Esc, which then is everybody's again.
+    tray.hold(say(QUESTION), room)
+    tray.desktop.until(room.loud, 30)
+    time.sleep(0.5)
+    tray.desktop.run("xdotool", "key", "Escape")
+    time.sleep(0.7)
+    assert not room.loud()
+    tray.until("waiting")
+
+
+def still(room, seconds=1.2):
+    """Whether anything is heard within this time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if room.loud():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_the_wake_word_works_under_the_icon_and_can_be_closed(tray, room, say):  # noqa: F811
+    tray.until("waiting")
+    words = [sounds.silence(1), say("Hey Jarvis! What is the name of my brother?")]
+    room.say(np.concatenate([*words, sounds.silence(2)]))
+    tray.asked("What is the name of my brother?")
+    tray.until("waiting")
+    assert tray.cli("wake", "stop").returncode == 0
+    tray.until("idle")
+    before = len(tray.chats())
+    room.say(np.concatenate([say("Hey Jarvis! What is the time?"), sounds.silence(1.5)]))
+    time.sleep(1.5)
+    assert len(tray.chats()) == before
+
+
+def test_no_microphone_is_told_and_the_icon_stays(tray, room):
+    tray.cli("wake", "stop")
+    room.close()
+    assert tray.cli("talk", "start").returncode == 0
+    (box,) = tray.desktop.until(lambda: tray.desktop.windows("Dunst"), 10)
+    tray.until("idle")
+    assert tray.cli("talk", "stop").returncode == 0
+    tray.desktop.click((box[0] + box[2]) // 2, (box[1] + box[3]) // 2)
+    assert tray.status()["shown"] == "idle"
+
+
+# --- Esc ---------------------------------------------------------------------------------
+
+
+class Keys:
+    name = "made up"
+
+    def __init__(self):
+        self.held, self.hear = None, None
+
+    async def start(self, wanted, hear):  # noqa: F811
+        self.held, self.hear = wanted, hear
+        return {}
+
+    async def stop(self):
+        self.held = None
+
+
+async def test_esc_is_held_only_between_on_and_off():
+    keys, pressed = Keys(), asyncio.Event()
+
+    async def hush():
+        pressed.set()
+
+    escape = Escape(hush, lambda: keys)
+    await asyncio.gather(escape.on(), escape.on())
+    assert keys.held == {"escape": Combination((), "esc")}
+    from assistant.clients.desktop.hotkeys import Press
+
+    await asyncio.to_thread(keys.hear, Press("escape", down=True, at=0.0))
+    async with asyncio.timeout(5):
+        await pressed.wait()
+    await escape.off()
+    assert keys.held is None
+    # What was let go before it was taken is not taken any more.
+    await asyncio.gather(escape.on(), escape.off())
+    assert keys.held is None
+
+
+async def test_no_keys_at_all_is_no_fault():
+    def none():
+        raise NoDisplay
+
+    escape = Escape(hush, none)
+    await escape.on()
+    await escape.off()
+
+
+async def hush():
+    os.abort()
