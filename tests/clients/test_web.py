@@ -118,11 +118,29 @@ def test_nestor_open_lets_the_browser_in_and_leaves_no_ticket(world):
     visitor.page.goto(address)
     expect(visitor.page.get_by_text("No chats yet")).to_be_visible()
     assert ticket not in visitor.page.url
-    devices = world.daemon.api.get("/api/v1/devices").json()["items"]
-    assert [one["name"] for one in devices] == ["Browser (Linux)"]
+
+    def names():
+        return [one["name"] for one in world.daemon.api.get("/api/v1/devices").json()["items"]]
+
+    until(lambda: names() == ["Browser (Linux)"])  # the ticket is taken back once the page is in
     late = world.visitor(connected=False)
     late.page.goto(address)
     expect(late.page.get_by_label("Code or token")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("place", "heading"), [("settings", "Settings"), ("devices", "Devices"), ("//evil", None)]
+)
+def test_the_icons_menu_opens_the_page_at_a_place(world, place, heading):
+    address = world.daemon.cli("open", "--print").stdout.strip()
+    visitor = world.visitor(connected=False)
+    visitor.page.goto(f"{address}&to={place}")
+    if heading:
+        expect(visitor.page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
+        assert visitor.page.url.endswith(f"#/{place}")
+    else:
+        expect(visitor.page.get_by_text("No chats yet")).to_be_visible()
+        assert "evil" not in visitor.page.url
 
 
 @on_a_network

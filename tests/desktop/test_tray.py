@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from desktop.screen import Screen
 from running import RunningDaemon
 
 pytest.importorskip("dbus_fast", reason="dbus-fast is not installed")
@@ -109,6 +110,19 @@ class Tray:
         box = self.desktop.until(lambda: next(iter(self.desktop.menus() - before), None))
         time.sleep(0.3)
         return box, lines(self.desktop.picture(box), box)
+
+    def layout(self):
+        """The menu's lines, as the panel is told them."""
+        name = self.desktop.icons()[0].partition("/")[0]
+        method = [
+            "/MenuBar",
+            "com.canonical.dbusmenu.GetLayout",
+            "int32:0",
+            "int32:-1",
+            "array:string:",
+        ]
+        command = ["dbus-send", "--session", "--print-reply", f"--dest={name}", *method]
+        return self.desktop.run(*command).decode()
 
     def choose(self, entry):
         _, found = self.menu()
@@ -218,7 +232,7 @@ def test_a_click_on_the_icon_opens_quick_ask_and_the_answer_is_in_the_menu(tray,
     conversation = desktop.until(answered)
     desktop.run("xdotool", "key", "Escape")
     desktop.until(lambda: not desktop.windows("Nestor"))
-    time.sleep(0.8)
+    desktop.until(lambda: "umbrella" in tray.layout())
     _, found = tray.menu()
     desktop.click(*found[ENTRIES.index("recent")])
     time.sleep(0.3)
@@ -256,6 +270,53 @@ def test_a_daemon_that_stops_is_missed_and_started_again_by_the_notification(tra
     daemon.up()
     tray.shows("idle")
     assert "Traceback" not in "\n".join(tray.said)
+
+
+def test_a_model_that_is_missing_is_told_with_what_brings_it(desktop, tmp_path):
+    desktop.show_panel()
+    desktop.show_notices()
+    (tmp_path / "models").mkdir()
+    env = {"NESTOR_MODELS": str(tmp_path / "models")}
+    without = RunningDaemon(tmp_path / "home", model="tiny", env=env).up()
+    tray = Tray(desktop, without)
+    try:
+        tray.shows("error")
+        assert "The model tiny is not here." in tray.layout()
+        told = json.dumps(json.loads(desktop.run("dunstctl", "history")))
+        if "nestor models pull tiny" not in told:
+            (box,) = desktop.until(lambda: desktop.windows("Dunst"))
+            desktop.click((box[0] + box[2]) // 2, (box[1] + box[3]) // 2)
+            desktop.until(lambda: b"nestor models pull tiny" in desktop.run("dunstctl", "history"))
+    finally:
+        tray.stop()
+        without.stop()
+
+
+def test_a_display_that_goes_away_is_told_and_the_next_one_has_it_again(tmp_path, desktop, daemon):
+    other = Screen(tmp_path)
+    env = desktop.env | {"DISPLAY": other.name}
+    env |= {k: v for k, v in daemon.env.items() if k.startswith("NESTOR_")}
+    env |= {"NESTOR_MODEL": daemon.model}
+    command = [sys.executable, "-m", "assistant", "tray"]
+    first = subprocess.Popen(
+        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        for line in first.stdout:
+            if "is on your desktop" in line:
+                break
+        other.stop()
+        said = first.communicate(timeout=15)[0]
+        assert first.returncode == 1
+        assert "The display is gone." in said
+    finally:
+        first.kill()
+        first.wait(10)
+    tray = Tray(desktop, daemon)
+    try:
+        tray.shows("idle")
+    finally:
+        assert tray.stop() == 0
 
 
 def test_a_second_one_says_that_there_is_one(tray, desktop):

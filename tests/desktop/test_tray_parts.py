@@ -1,11 +1,13 @@
 """What the icon shows and offers: the pure parts, and each in its bad days."""
 
+import asyncio
 import os
 import plistlib
 import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -17,6 +19,7 @@ from assistant.clients.desktop.status import SHOWN, Chat, Seen
 from assistant.config import load_paths
 from assistant.types import Event
 
+PICTURES = Path(__file__).parent / "pictures"
 STATUS = {
     "model": {
         "id": "starter", "state": "ready", "problem": "", "gpu_layers": 0, "layers": 24, "device": "",
@@ -119,6 +122,22 @@ def test_a_picture_is_a_png_that_others_read():
     assert icons.argb("recording", 32)[0::4] == icons.rgba("recording", 32)[3::4]
 
 
+def test_the_states_as_a_picture():
+    """For the README: each state as it is drawn, large and as panels show it, on light and on dark."""
+    image = pytest.importorskip("PIL.Image")
+    sheet = image.new("RGB", (64 * len(SHOWN), 112), (246, 245, 244))
+    sheet.paste((36, 40, 44), (0, 56, sheet.width, 112))
+    for at, state in enumerate(SHOWN):
+        for top in (0, 56):
+            for size, x, y in ((32, 6, 12), (16, 42, 20)):
+                icon = image.frombytes("RGBA", (size, size), icons.rgba(state, size))
+                sheet.paste(icon, (64 * at + x, top + y), icon)
+    PICTURES.mkdir(exist_ok=True)
+    sheet.quantize(128).save(PICTURES / "tray-states.png", optimize=True)
+    cells = {sheet.crop((64 * at, 0, 64 * at + 64, 56)).tobytes() for at in range(len(SHOWN))}
+    assert len(cells) == len(SHOWN)
+
+
 # --- the menu ----------------------------------------------------------------------------
 
 
@@ -184,6 +203,39 @@ def test_a_click_means_the_entry_that_was_seen():
     kept = {one.value[1]["label"].value: one.value[0] for one in later if "label" in one.value[1]}
     assert kept["Chat"] == numbers["Chat"]
     assert len(set(kept.values())) == len(kept)
+
+
+# --- where there is no session bus: pystray ------------------------------------------------
+
+
+async def test_pystray_shows_the_same_and_brings_clicks_to_the_loop(monkeypatch):
+    """With pystray's own menus and icon, and its backend that draws nothing."""
+    monkeypatch.setenv("PYSTRAY_BACKEND", "dummy")
+    pystray = pytest.importorskip("pystray")
+    from assistant.clients.desktop.pystray_tray import PystrayTray
+
+    for name in ("run_detached", "stop", "_update_menu"):
+        monkeypatch.setattr(pystray.Icon, name, lambda self: None)
+    clicked, hosted = [], []
+    tray = PystrayTray(clicked.append, hosted.append, pystray)
+    seen = msgspec.structs.replace(read(), paused=True, devices=("Phone",))
+    tray.show("idle", "Nestor: ready", menu.entries(seen, ALL))
+    await tray.start()
+    assert hosted == [True]
+    assert tray.visible
+    tray.show("thinking", "Nestor: thinking", menu.entries(seen, ALL))
+    icon = tray._icon
+    assert icon.title == "Nestor: thinking"
+    shown = {item.text: item for item in icon.menu.items}
+    assert shown["Pause memory"].checked is True
+    assert not shown["Model: starter, on this computer's CPU"].enabled
+    assert next(item.text for item in shown["Devices"].submenu.items) == "Phone"
+    shown["Pause memory"](icon)
+    icon()  # a click on the icon itself
+    await asyncio.sleep(0)
+    assert [entry.action for entry in clicked] == ["pause", "ask"]
+    await tray.stop()
+    assert not tray.visible
 
 
 # --- starting with the session -----------------------------------------------------------
