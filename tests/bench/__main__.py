@@ -18,6 +18,7 @@ from tests.bench import (
     quick_ask,
     sources,
     transfer,
+    tray,
     voice,
     waking,
 )
@@ -28,6 +29,7 @@ ALONE = {
     "first_light": first_light.measure,
     "transfer": transfer.measure,
     "quick_ask": quick_ask.measure,
+    "tray": tray.measure,
 }
 SERIES = {
     "sources": sources.measure,

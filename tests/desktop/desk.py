@@ -6,11 +6,12 @@ import contextlib
 import subprocess
 import time
 
-from desktop.screen import Screen
 from PIL import Image
 from Xlib import X
 from Xlib.display import Display
 from Xlib.error import XError
+
+from .screen import Screen
 
 WATCHER = "org.kde.StatusNotifierWatcher"
 NOTIFICATIONS = "org.freedesktop.Notifications"
