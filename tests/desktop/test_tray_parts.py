@@ -316,6 +316,9 @@ def test_hotkeys_are_told_with_backend_and_last_event():
 
 
 class Sound:
+    class PortAudioError(Exception):
+        pass
+
     def __init__(self, answer):
         self.answer = answer
 
@@ -329,7 +332,7 @@ class Sound:
     ("answer", "ok", "said"),
     [
         ({"name": "Built-in"}, True, "Built-in"),
-        (RuntimeError("no default input device"), False, "no microphone was found"),
+        (Sound.PortAudioError("no default input"), False, "No microphone can be used."),
     ],
 )
 def test_no_microphone_is_told_apart(monkeypatch, answer, ok, said):

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
-from assistant.clients.desktop import tray
+from assistant.clients.desktop import sound, tray
 from assistant.clients.desktop.bindings import wayland
 from assistant.config import Paths
 from assistant.errors import AssistantError, NoDisplay
@@ -137,14 +137,7 @@ def microphone() -> list[Check]:
     """Whether there is one, where what listens to it is installed (the extra `voice`)."""
     if find_spec("sounddevice") is None:
         return []
-    from importlib import import_module
-
     try:
-        device = import_module("sounddevice").query_devices(kind="input")
-    except OSError:
-        hint = "Install PortAudio: apt-get install libportaudio2."
-        return [_check("microphone", "the sound library cannot be loaded", hint, ok=False)]
-    except Exception:  # noqa: BLE001 - its own errors, by platform: there is no input device
-        hint = "Plug one in, or allow it in the system's settings; typing works without."
-        return [_check("microphone", "no microphone was found", hint, ok=False)]
-    return [_check("microphone", str(device["name"]))]
+        return [_check("microphone", sound.microphone_name())]
+    except AssistantError as exc:
+        return [_check("microphone", exc.message, exc.hint, ok=False)]

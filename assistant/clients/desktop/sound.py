@@ -32,6 +32,16 @@ def microphone(
     return _opened("RawInputStream", MicrophoneMissing, rate, block, called, lost)
 
 
+def microphone_name() -> str:
+    """The one that would be heard. Raises MicrophoneMissing."""
+    library = _library(MicrophoneMissing)
+    with _lock:
+        try:
+            return str(library.query_devices(kind="input")["name"])
+        except (library.PortAudioError, ValueError) as exc:
+            raise MicrophoneMissing from exc
+
+
 def speaker(rate: int, fill: Callable[[memoryview], None], lost: Callable[[], None]) -> Any:
     """The same outwards: `fill` writes what is to be heard next. Raises SpeakerMissing."""
 
