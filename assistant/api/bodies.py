@@ -40,8 +40,8 @@ async def strict(scope: Scope, receive: Receive) -> Receive:
     if scope["path"] == _UPLOAD and kind in _FILES:
         return _counted(receive, LIMITS.upload_bytes)
     importing = scope["path"] == _IMPORT
-    recording = scope["method"] == "POST" and scope["path"] == TRANSCRIPTIONS
-    if recording and kind != forms.KIND:
+    recording = scope["path"] == TRANSCRIPTIONS and kind == forms.KIND
+    if scope["path"] == TRANSCRIPTIONS and scope["method"] == "POST" and not recording:
         raise UnsupportedMedia("A recording comes in a form.", "Send multipart/form-data.")
     limit = _LIMITS.get(scope["path"], LIMITS.body_bytes)
     declared = next((v for n, v in headers if n == b"content-length"), b"")

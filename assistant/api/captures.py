@@ -13,6 +13,7 @@ from assistant.ambient.captures import Capture
 from assistant.api.access import needs
 from assistant.api.deps import Caller, Use
 from assistant.api.replies import reply
+from assistant.api.schema import also
 from assistant.config import LIMITS
 from assistant.core.checks import check_text
 
@@ -34,7 +35,7 @@ class Seen(BaseModel):
     part: Literal["", "screen"] = ""
 
 
-@router.post("/captures", status_code=201, openapi_extra=needs("memory.write"))
+@router.post("/captures", status_code=201, openapi_extra=needs("memory.write") | also(200))
 async def capture(use: Use, asks: Caller, body: Seen) -> Response:
     """Keep what was on the screen as a quoted note. The same `id` again stores nothing and answers 200."""
     check_text(body.text, LIMITS.memory_chars)

@@ -9,7 +9,7 @@ from starlette.routing import compile_path
 
 from assistant.api.access import KEY
 
-STREAM = {"responses": {"200": {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}}
+STREAM: dict[str, Any] = {"responses": {"200": {"content": {"text/event-stream": {}}}}}
 """For `openapi_extra` of a route that answers with events."""
 
 

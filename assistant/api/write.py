@@ -15,6 +15,7 @@ from assistant.api.access import needs
 from assistant.api.deps import Caller, Use
 from assistant.api.disconnect import unless_gone
 from assistant.api.replies import event_stream, reply
+from assistant.api.schema import STREAM
 from assistant.config import LIMITS
 from assistant.core.checks import check_text
 from assistant.errors import AssistantError
@@ -46,7 +47,7 @@ class Tone(BaseModel):
     tone: _Tone
 
 
-@router.post("/write", openapi_extra=needs("chat"))
+@router.post("/write", openapi_extra=needs("chat") | STREAM)
 async def write(use: Use, asks: Caller, request: Request, body: Work) -> Response:
     """Rewrite, shorten, fix, reply, translate, tone or instruct; events as it is written. Nothing is stored.
 

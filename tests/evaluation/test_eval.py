@@ -14,6 +14,7 @@ import tempfile
 import time
 import xml.etree.ElementTree as ET
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -67,6 +68,7 @@ async def test_twice_the_same(home):
 @pytest.mark.model
 @pytest.mark.slow
 async def test_with_a_real_model(home, tiny_model):
+    home = msgspec.structs.replace(home, models=tiny_model.parent)
     scores, report = await examined(
         home, "deletion", settings=Settings(model="tiny", key_store="file")
     )

@@ -23,5 +23,7 @@ OPERATIONS = {
 }
 TABLE = [(method, path) for method, path in OPERATIONS]
 NEEDS = {row: operation[KEY] for row, operation in OPERATIONS.items() if KEY in operation}
+FORM = ("POST", "/v1/audio/transcriptions")
+"""Takes a form, and no JSON."""
 SOCKETS = sorted(route.path for route in walk(APP) if not hasattr(route, "methods"))
 """Paths of WebSockets, which no schema lists."""

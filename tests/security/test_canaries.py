@@ -260,8 +260,9 @@ def everywhere(sung, bird):
 def crashes(sung, bird):
     """A child is killed while it works on what was said."""
     for child in json.loads(sung.ask("GET", "/api/v1/status"))["children"]:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(child["pid"], signal.SIGKILL)
+        if child["pid"] is not None:  # speech, asleep
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child["pid"], signal.SIGKILL)
         sung.ask(
             "POST",
             "/api/v1/memories",

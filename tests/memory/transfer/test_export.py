@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import zlib
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -18,7 +19,6 @@ from memory import life
 from assistant.config import Settings, load_paths
 from assistant.errors import ImportInvalid, ImportNewer, NotFound, PasswordNeeded, PasswordWrong
 from assistant.memory.service import open_memory
-from assistant.memory.transfer import format as form
 from assistant.memory.transfer import seal
 from assistant.types import Event, NewMemory, Recalled
 
@@ -181,6 +181,14 @@ async def test_what_is_here_already_is_left_as_it_is(home, tmp_path):
         assert dump(one) == before
 
 
+def same(*files):
+    """Whether gzip reads the same out of all of them."""
+    try:
+        return len({gzip.decompress(file) for file in files}) == 1
+    except (OSError, EOFError, zlib.error):
+        return False
+
+
 async def test_every_flipped_byte_is_found_before_anything_is_stored(home, tmp_path):
     async with home("a") as one:
         await fill(one)
@@ -193,8 +201,8 @@ async def test_every_flipped_byte_is_found_before_anything_is_stored(home, tmp_p
             broken = tmp_path / "broken"
             for at in [*range(0, len(whole), max(1, len(whole) // 40)), len(whole) - 1]:
                 broken.write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
-                if form.is_ours(broken.read_bytes()[:64]) and password == "" and at in range(4, 10):
-                    continue  # gzip's time stamp and system: nothing of ours
+                if not password and same(whole, broken.read_bytes()):
+                    continue  # a time stamp, or bits that pad a block: gzip's, and nothing of ours
                 with pytest.raises((ImportInvalid, PasswordWrong)):
                     await load(two, broken, password)
             for end in (0, 5, 20, len(whole) // 2, len(whole) - 1):
