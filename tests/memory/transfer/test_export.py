@@ -18,6 +18,7 @@ from memory import life
 
 from assistant.config import Settings, load_paths
 from assistant.errors import ImportInvalid, ImportNewer, NotFound, PasswordNeeded, PasswordWrong
+from assistant.memory.pump import SERVING
 from assistant.memory.service import open_memory
 from assistant.memory.transfer import seal
 from assistant.types import Event, NewMemory, Recalled
@@ -95,6 +96,9 @@ def lines(path):
     return [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
 
 
+_OURS = f"name NOT LIKE '% of %' AND name != '{SERVING}'"
+
+
 def dump(service):
     """Every table but the derived ones, without the places of rows."""
 
@@ -108,7 +112,7 @@ def dump(service):
             ):
                 continue
             columns = [c for c in db.table(name).columns_dict if c not in ("seq", "embed_model")]
-            where = "name NOT LIKE '% of %'" if name == "settings" else "1"
+            where = _OURS if name == "settings" else "1"
             sql = f"SELECT {', '.join(columns)} FROM {name} WHERE {where} ORDER BY 1, 2"
             found[name] = db.execute(sql).fetchall()
         return found
