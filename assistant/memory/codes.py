@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 from assistant.memory.centre import Centre
 from assistant.memory.scan import Floats, Slots
 
+_BLOCK = 128
+"""Rows that are made float32 at once: 0.2 MB. 1,000 at once, memory that was fresh from the system each
+time, made p95 of a recall among 100,000 rows 35 to 48 ms in place of 8 to 10, in three runs of four."""
+
 
 class Codes:
     """int8 rows by slot number, with the language group of each."""
@@ -55,7 +59,13 @@ class Codes:
 
     def cosines(self, query: Floats, slots: Slots) -> Floats:
         """Of centred rows to a centred question."""
-        products = self._codes[slots].astype(np.float32) @ query
+        products = np.empty(len(slots), np.float32)
+        # One small float32 copy after the other: a large one is new memory from the system each time.
+        rows = np.empty((min(_BLOCK, len(slots)), len(query)), np.float32)
+        for start in range(0, len(slots), _BLOCK):
+            part = slots[start : start + _BLOCK]
+            rows[: len(part)] = self._codes[part]
+            np.matmul(rows[: len(part)], query, out=products[start : start + len(part)])
         drifts = (self._centre.drift @ query)[self.groups[slots]]
         cosines = (products * self._scales[slots] - drifts) / self._lengths[slots]
         return cosines.astype(np.float32, copy=False)

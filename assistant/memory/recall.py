@@ -109,8 +109,8 @@ def _passes(evidence: Evidence, gate: float) -> Mask:
     own = np.nan_to_num(evidence.own)
     if not gate or unseen.all():
         # Without the meaning, a long row of common words may well score more than any of these.
-        good: Mask = evidence.score >= OF_BEST * evidence.score[named].max(initial=0.0)
-        return named & good
+        sure: Mask = named & (evidence.score >= OF_BEST * evidence.score[named].max(initial=0.0))
+        return sure
     near = evidence.score >= OF_BEST * float(evidence.score.max(initial=0.0))
     # What is ahead of nothing at all is ahead of what is noise at best.
     others = max(NOISE_AT_BEST * gate, float(np.partition(own, -2)[-2]) if len(own) > 1 else 0.0)

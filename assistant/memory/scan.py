@@ -56,18 +56,18 @@ class Signs:
         """In how many signs each of the first `count` slots differs from the question."""
         signs = self._packed(query[None, :])[0]
         total = np.empty(count, np.uint16)
+        differing, few = np.empty(_BLOCK, np.uint64), np.empty(_BLOCK, np.uint8)
         for start in range(0, count, _BLOCK):
             end = min(count, start + _BLOCK)
-            differing = np.empty(end - start, np.uint64)
-            few = np.empty(end - start, np.uint8)
+            xor, ones = differing[: end - start], few[: end - start]
             part = total[start:end]
             for word in range(self._words):
-                np.bitwise_xor(self._bits[word, start:end], signs[word], out=differing)
-                np.bitwise_count(differing, out=few)
+                np.bitwise_xor(self._bits[word, start:end], signs[word], out=xor)
+                np.bitwise_count(xor, out=ones)
                 if word:
-                    np.add(part, few, out=part)
+                    np.add(part, ones, out=part)
                 else:
-                    part[:] = few
+                    part[:] = ones
         return total
 
     def _packed(self, vectors: Floats) -> NDArray[np.uint64]:
