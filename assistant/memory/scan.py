@@ -56,18 +56,18 @@ class Signs:
         """In how many signs each of the first `count` slots differs from the question."""
         signs = self._packed(query[None, :])[0]
         total = np.empty(count, np.uint16)
-        differing, few = np.empty(_BLOCK, np.uint64), np.empty(_BLOCK, np.uint8)
         for start in range(0, count, _BLOCK):
             end = min(count, start + _BLOCK)
-            xor, ones = differing[: end - start], few[: end - start]
+            differing = np.empty(end - start, np.uint64)
+            few = np.empty(end - start, np.uint8)
             part = total[start:end]
             for word in range(self._words):
-                np.bitwise_xor(self._bits[word, start:end], signs[word], out=xor)
-                np.bitwise_count(xor, out=ones)
+                np.bitwise_xor(self._bits[word, start:end], signs[word], out=differing)
+                np.bitwise_count(differing, out=few)
                 if word:
-                    np.add(part, ones, out=part)
+                    np.add(part, few, out=part)
                 else:
-                    part[:] = ones
+                    part[:] = few
         return total
 
     def _packed(self, vectors: Floats) -> NDArray[np.uint64]:

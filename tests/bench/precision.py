@@ -2,7 +2,7 @@
 
 A life in a hundred sentences (tests/data/told.txt), with older versions that are closed, rows of other
 scopes, and small talk around them. Each question wants one row. A question that gets nothing counts as
-precision 0. Development was done on the other life, tests/memory/life.py, whose rows are shown too.
+precision 0. Development was done on the other lives, tests/memory/life.py and untold.py, whose rows are shown too.
 """
 
 from __future__ import annotations
@@ -60,8 +60,11 @@ def development() -> Life:
 
 def measure(home: Path, _runs: int, _series: dict[str, Any]) -> Iterator[Row]:
     """Precision, recall, closed and foreign rows, attempts and silence."""
+    from tests.bench.untold import half_told  # which makes a Life
+
     given = Given()
     yield from rows("development life", Outcome(home / "dev", development(), given), limits=False)
+    yield from rows("half-told life", Outcome(home / "half", half_told(11), given), limits=False)
     yield from rows("held-out life", Outcome(home / "held", held_out(), given), limits=True)
 
 
