@@ -372,6 +372,38 @@ def test_without_display_and_bus_it_says_what_else_works(desktop, daemon):
     assert "Traceback" not in done.stderr
 
 
+def test_without_a_bus_there_are_windows_and_a_real_key_opens_one(desktop, daemon):
+    """And `nestor doctor` tells what is missing, and which key was heard."""
+    env = {k: v for k, v in desktop.env.items() if k != "DBUS_SESSION_BUS_ADDRESS"}
+    env |= {k: v for k, v in daemon.env.items() if k.startswith("NESTOR_")}
+    env |= {"NESTOR_MODEL": daemon.model, "XDG_RUNTIME_DIR": "/nonexistent"}
+    nestor = [sys.executable, "-m", "assistant"]
+    resident = subprocess.Popen(
+        [*nestor, "tray"], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        said = resident.stdout.readline(), resident.stdout.readline()
+        assert "There is no session bus" in said[0]
+        assert "Hotkeys: ctrl+alt+space (ask)." in said[1]
+        desktop.run("xdotool", "key", "ctrl+alt+space")
+        desktop.until(lambda: desktop.windows("Nestor"))
+        desktop.run("xdotool", "key", "Escape")
+        desktop.until(lambda: not desktop.windows("Nestor"))
+        told = subprocess.run(
+            [*nestor, "doctor", "--json"], env=env, capture_output=True, text=True, timeout=30
+        ).stdout
+        found = {check["name"]: check for check in json.loads(told)}
+        assert found["display"]["ok"]
+        assert not found["tray"]["ok"]
+        assert "no session bus" in found["tray"]["found"]
+        assert "last heard: ask up, " in found["hotkeys"]["found"]
+    finally:
+        resident.send_signal(signal.SIGINT)
+        rest = resident.communicate(timeout=15)[0]
+    assert resident.returncode == 0
+    assert "Traceback" not in rest
+
+
 async def test_a_notification_shows_no_markup_and_its_button_works(desktop):
     desktop.show_notices()
     chosen = []

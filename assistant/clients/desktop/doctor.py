@@ -82,12 +82,17 @@ def _tray(icon: Mapping[str, Any] | None) -> Check:
     runs = "Nestor's icon runs" if icon else "Nestor's icon does not run (`nestor tray`)"
     if tray.NEEDS_NO_BUS:
         return _check("tray", runs)
+    if icon and icon["tray"]:
+        return _check("tray", f"the desktop shows icons; {runs}")
     try:
-        shown = bool(icon["tray"]) if icon else asyncio.run(_hosted())
+        shows = asyncio.run(_hosted())
     except AssistantError as exc:
         return _check("tray", exc.message, exc.hint, ok=False)
-    if not shown:
+    if not shows:
         return _check("tray", f"this desktop shows no icons; {runs}", tray.NO_HOST, ok=False)
+    if icon:
+        hint = "Start it anew: `nestor tray --stop`, then `nestor tray`."
+        return _check("tray", "the desktop shows icons, but not Nestor's", hint, ok=False)
     return _check("tray", f"the desktop shows icons; {runs}")
 
 
