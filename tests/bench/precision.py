@@ -2,7 +2,7 @@
 
 A life in a hundred sentences (tests/data/told.txt), with older versions that are closed, rows of other
 scopes, and small talk around them. Each question wants one row. A question that gets nothing counts as
-precision 0. Development was done on the other lives, tests/memory/life.py and untold.py, whose rows are
+precision 0. Development was done on the other lives, tests/memory/life.py and untold.py, which are
 shown too.
 """
 
