@@ -16,6 +16,7 @@ pytest.importorskip("dbus_fast", reason="dbus-fast is not installed")
 pytest.importorskip("sounddevice", reason="sounddevice is not installed")
 
 from desktop.room import Room
+from desktop.test_talk import ANSWER, LONG, QUESTION
 from desktop.test_tray import Tray
 
 from assistant.clients.desktop.hotkeys import Combination
@@ -23,10 +24,6 @@ from assistant.clients.desktop.voice import Escape
 from assistant.errors import NoDisplay
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
-
-QUESTION = "Where did I leave the keys of the car?"
-ANSWER = "You left the keys on the kitchen table. Your bag is there as well."
-LONG = " ".join(f"This is sentence number {n} of a long answer." for n in range(1, 12))
 
 
 @pytest.fixture(scope="module")

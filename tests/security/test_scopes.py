@@ -15,32 +15,17 @@ import httpx
 import pytest
 from running import answer
 from security.conftest import TABLE, fill, refused
+from security.table import NEEDS, walk
 
-from assistant.api.access import KEY, need_of
+from assistant.api.access import need_of
 from assistant.api.app import routes
 from assistant.api.bodies import TRANSCRIPTIONS
 from assistant.api.guard import OPEN
 from assistant.api.services import Services
 from assistant.types import ACCESS_SCOPES, in_classes
 
-NEEDS = {
-    (method.upper(), path): operation[KEY]
-    for path, methods in routes(Services()).openapi()["paths"].items()
-    for method, operation in methods.items()
-    if KEY in operation
-}
 PUBLIC = {("GET", "/health"), ("POST", "/api/v1/pair/claim")}
 """All that anybody may ask. A row more here is a decision, not a formality."""
-
-
-def walk(app):
-    """Every route there is, mounted or included, with its path."""
-    for route in app.routes:
-        inner = getattr(route, "original_router", None) or getattr(route, "app", None)
-        if hasattr(inner, "routes"):
-            yield from walk(inner)
-        else:
-            yield route
 
 
 # --- the table of routes ------------------------------------------------------------------------
