@@ -11,6 +11,7 @@ import { go } from "./route.js";
 import { memoryPaused } from "./settings.js";
 import { share } from "./parcels.js";
 import { use } from "./store.js";
+import * as voice from "./voice.js";
 import { explained, t } from "./words.js";
 
 const SHOWN_TURNS = 60;
@@ -112,6 +113,8 @@ function Composer({ now }) {
   const [sending, setSending] = useState(false);
   const timer = useRef(0);
   const paused = use(memoryPaused);
+  const talking = use(voice.state);
+  const misheard = use(voice.problem);
   const id = now?.id ?? "";
   const running = now?.turns?.find((turn) => turn.status === "running");
 
@@ -125,6 +128,7 @@ function Composer({ now }) {
     if (!chat.get()?.turns?.length) field.current.value = "";
     fit();
     setProblem(null);
+    voice.shown(id);
     warm();
     return desk.attach(id, (text) => {
       if (!field.current || field.current.value === text) return;
@@ -132,6 +136,7 @@ function Composer({ now }) {
       fit();
     });
   }, [id]);
+  useEffect(() => () => voice.shown(null), []);
   const typed = () => {
     fit();
     desk.typed(id, field.current.value);
@@ -162,12 +167,22 @@ function Composer({ now }) {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) send(event);
     if (event.key === "Escape" && running?.id) cancel(running.id);
   };
-  return html`<form class="composer" onSubmit=${send}>
-    <${Problem} problem=${problem} />
+  const talk = () => {
+    setProblem(null);
+    if (talking === "listening") return voice.enough();
+    return voice.listen(id, (made) => go(`/chat/${made}`, true)).catch(setProblem);
+  };
+  const silence = (event) => {
+    if (event.key === "Escape") voice.hush();
+  };
+  return html`<form class="composer" onSubmit=${send} onKeyDown=${silence}>
+    <${Problem} problem=${problem ?? misheard} />
+    <p class=${talking === "off" ? "hidden" : "note"} role="status">${talking === "off" ? "" : t(`talk.${talking}`)}</p>
     ${paused && html`<p class="note"><a href="#/memory">${t("memory.paused")}</a></p>`}
     <div class="row">
       <label class="hidden" for="question">${t("chat.ask")}</label>
       <textarea id="question" ref=${field} rows="1" placeholder=${t("chat.ask")} maxlength="32000" onInput=${typed} onKeyDown=${key} enterkeyhint="send"></textarea>
+      <button type="button" class="round" aria-label=${t(talking === "listening" ? "talk.send" : "talk")} aria-pressed=${talking === "listening" ? "true" : "false"} onClick=${talk}><${Icon} name="microphone" /></button>
       ${running?.id
         ? html`<button type="button" class="main round" aria-label=${t("chat.stop")} onClick=${() => cancel(running.id).catch(setProblem)}><${Icon} name="stop" /></button>`
         : html`<button class="main round" aria-label=${t("chat.send")} disabled=${sending}><${Icon} name="send" /></button>`}

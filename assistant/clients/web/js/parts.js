@@ -14,6 +14,7 @@ const PATHS = {
   plus: "M12 5v14M5 12h14",
   send: "M5 12h13M12 5l7 7-7 7",
   stop: "M7 7h10v10H7z",
+  microphone: "M12 3a3 3 0 0 1 3 3v5a3 3 0 0 1-6 0V6a3 3 0 0 1 3-3zM6 11a6 6 0 0 0 12 0M12 17v4",
 };
 
 export function Icon({ name }) {
