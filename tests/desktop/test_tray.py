@@ -384,7 +384,7 @@ def test_without_a_bus_there_are_windows_and_a_real_key_opens_one(desktop, daemo
     try:
         said = resident.stdout.readline(), resident.stdout.readline()
         assert "There is no session bus" in said[0]
-        assert "Hotkeys: ctrl+alt+space (ask)." in said[1]
+        assert "Hotkeys: ctrl+alt+space (ask)" in said[1]
         desktop.run("xdotool", "key", "ctrl+alt+space")
         desktop.until(lambda: desktop.windows("Nestor"))
         desktop.run("xdotool", "key", "Escape")
