@@ -9,7 +9,12 @@ from starlette.routing import compile_path
 
 from assistant.api.access import KEY
 
-STREAM: dict[str, Any] = {"responses": {"200": {"content": {"text/event-stream": {}}}}}
+_EVENT = {
+    "type": "object",
+    "required": ["data"],
+    "properties": {name: {"type": "string"} for name in ("id", "event", "data")},
+}
+STREAM: dict[str, Any] = {"responses": {"200": {"content": {"text/event-stream": {"schema": _EVENT}}}}}
 """For `openapi_extra` of a route that answers with events."""
 
 

@@ -180,8 +180,8 @@ class Visit:
         """Whether it was ended from here, rather than by whoever asked."""
 
     def end(self) -> None:
-        """Stop it now."""
-        if not self.ended and self._task is not None:
+        """Stop it now, unless it is what asked for that: it is answered."""
+        if not self.ended and self._task not in (None, asyncio.current_task()):
             self.ended = True
             self._task.cancel()
 

@@ -118,11 +118,10 @@ def test_nestor_open_lets_the_browser_in_and_leaves_no_ticket(world):
     visitor.page.goto(address)
     expect(visitor.page.get_by_text("No chats yet")).to_be_visible()
     assert ticket not in visitor.page.url
-
-    def names():
-        return [one["name"] for one in world.daemon.api.get("/api/v1/devices").json()["items"]]
-
-    until(lambda: names() == ["Browser (Linux)"])  # the ticket is taken back once the page is in
+    devices = world.daemon.api.get("/api/v1/devices").json()["items"]
+    assert [one["name"] for one in devices] == ["Browser (Linux)"], (
+        "a ticket is left when the page shows"
+    )
     late = world.visitor(connected=False)
     late.page.goto(address)
     expect(late.page.get_by_label("Code or token")).to_be_visible()

@@ -283,6 +283,13 @@ def test_a_stream_ends_within_a_second(talking, how, figure):
     thread.join()
 
 
+def test_a_device_that_shuts_itself_out_is_answered_and_is_out(daemon, device):
+    mine, client = device("admin")
+    answer = client.delete(f"/api/v1/devices/{mine}")
+    assert (answer.status_code, answer.json()) == (200, {"revoked": mine})
+    assert client.get("/api/v1/devices").status_code == 401
+
+
 # --- classes of memory ----------------------------------------------------------------------------
 
 

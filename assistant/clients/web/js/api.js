@@ -22,8 +22,8 @@ export class ApiError extends Error {
 
 const unreachable = () => new ApiError(0, { code: "unreachable", message: "Nestor cannot be reached.", hint: "" });
 
-async function send(method, path, { body, lastId, signal } = {}) {
-  const used = token.get();
+async function send(method, path, { body, lastId, signal, bearer } = {}) {
+  const used = bearer ?? token.get();
   const headers = { Authorization: `Bearer ${used}` };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (lastId !== undefined) headers["Last-Event-ID"] = String(lastId);
@@ -62,12 +62,12 @@ function patience(signal, silence) {
   };
 }
 
-/** The JSON that a call answers. Throws ApiError. */
-export async function call(method, path, body, signal) {
+/** The JSON that a call answers, with this page's token or another. Throws ApiError. */
+export async function call(method, path, body, { signal, bearer } = {}) {
   const waiting = patience(signal, READ_MS);
   if (method === "GET") waiting.heard();
   try {
-    const response = await send(method, path, { body, signal: waiting.signal });
+    const response = await send(method, path, { body, signal: waiting.signal, bearer });
     return await response.json();
   } catch (problem) {
     if (problem instanceof ApiError || signal?.aborted) throw problem;

@@ -27,8 +27,8 @@ export function Memory() {
   const read = async (control) => {
     try {
       const found = query.trim()
-        ? await call("POST", "/api/v1/memories/search", { query: query.trim(), k: PAGE }, control?.signal)
-        : await call("GET", `/api/v1/memories?limit=${PAGE}&closed=${closed}`, undefined, control?.signal);
+        ? await call("POST", "/api/v1/memories/search", { query: query.trim(), k: PAGE }, { signal: control?.signal })
+        : await call("GET", `/api/v1/memories?limit=${PAGE}&closed=${closed}`, undefined, { signal: control?.signal });
       setPage(found);
       setProblem(null);
     } catch (found) {

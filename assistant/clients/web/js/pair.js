@@ -85,15 +85,15 @@ async function connect(text) {
 /** `nestor open` brought a ticket that ends in a minute: take a token of this browser's own for it. */
 export async function redeem() {
   if (arrival?.what !== "open") return;
-  const had = token.get();
-  token.set(arrival.secret);
+  const ticket = (method, path, body) => call(method, path, body, { bearer: arrival.secret });
   try {
-    const ticket = await call("GET", "/api/v1/devices/me");
-    if (had) token.set(had);
-    else await keep((await call("POST", "/api/v1/devices", { name: t("pair.browser", { name: ownName() }), kind: "program", scopes: SCOPES })).token);
-    await call("DELETE", `/api/v1/devices/${ticket.id}`);
+    const { id } = await ticket("GET", "/api/v1/devices/me");
+    const wanted = { name: t("pair.browser", { name: ownName() }), kind: "program", scopes: SCOPES };
+    const granted = token.get() ? null : await ticket("POST", "/api/v1/devices", wanted);
+    await ticket("DELETE", `/api/v1/devices/${id}`).catch(() => {}); // it ends by itself then
+    if (granted) await keep(granted.token);
   } catch {
-    token.set(had); // too late, or used before: the first screen says what to do
+    // Too late, or used before: the first screen says what to do.
   }
 }
 
