@@ -152,7 +152,8 @@ class Visitor:
     def done(self):
         """Wait until the latest answer is complete; its text."""
         expect(self.page.locator('.answer[data-status="running"]')).to_have_count(0, timeout=60_000)
-        expect(self.answer()).to_have_attribute("data-status", "done")
+        # A page that was just opened may have drawn none when that was looked at.
+        expect(self.answer()).to_have_attribute("data-status", "done", timeout=60_000)
         return self.answer().locator(".markdown").inner_text()
 
     def close(self):

@@ -13,6 +13,7 @@ from browsing import PHONE, Visitor, chromium, until
 from playwright.sync_api import expect
 from running import RunningDaemon
 
+README = Path(__file__).parents[2] / "README.md"
 QUESTION = "Where does my sister live, and what does she like?"
 LONG = "Write a short story about a lighthouse keeper who finds a letter."
 MEMORIES = (
@@ -57,11 +58,20 @@ def test_the_page_with_a_real_model_and_its_pictures(daemon, tmp_path):
         dark = Visitor(browser, daemon.url, color_scheme="dark").connect(daemon.token)
         dark.go("#/memory").page.get_by_text("Ana").wait_for()
         pictures.append(shot(dark, tmp_path, "memory-dark"))
+        dark.go().page.get_by_role("link", name=re.compile("^Where does my sister")).click()
+        assert "Lyon" in dark.done()
+        pictures.append(shot(dark, tmp_path, "desktop-dark"))
+        light = Visitor(browser, daemon.url, color_scheme="light", **PHONE).connect(daemon.token)
+        light.page.get_by_role("link", name=re.compile("^Where does my sister")).tap()
+        assert "Lyon" in light.done()
+        pictures.append(shot(light, tmp_path, "phone-chat-light"))
         assert (pc.problems, phone.problems, dark.problems) == ([], [], [])
         assert (pc.foreign, phone.foreign, dark.foreign) == ([], [], [])
     for picture in pictures:
         assert picture.read_bytes().startswith(b"\x89PNG")
-        assert picture.stat().st_size > 8_000
+        assert 8_000 < picture.stat().st_size < 150_000
+    shown = re.findall(r"tests/e2e/pictures/([\w-]+\.png)", README.read_text("utf-8"))
+    assert sorted(shown) == sorted(one.name for one in pictures), "the tour shows what is made here"
     if folder := os.environ.get("NESTOR_PICTURES"):
         for picture in pictures:
             shutil.copy(picture, Path(folder) / picture.name)
