@@ -9,6 +9,7 @@ import click
 
 from assistant.clients import console
 from assistant.clients.commands import daemon, example, json_option
+from assistant.clients.orders import VERBS, order
 from assistant.errors import InvalidInput
 
 _OPERATIONS = ("rewrite", "shorten", "fix", "reply")
@@ -35,6 +36,7 @@ def body(text: str, chosen: dict[str, Any]) -> dict[str, Any]:
 
 @example("nestor write --shorten < letter.txt")
 @click.command("write")
+@click.argument("verb", type=click.Choice(VERBS), required=False)
 @click.option("--rewrite", is_flag=True, help="Say the same, well. The default.")
 @click.option("--shorten", is_flag=True, help="Say it in fewer words.")
 @click.option("--fix", is_flag=True, help="Correct spelling and grammar, nothing else.")
@@ -49,8 +51,13 @@ def body(text: str, chosen: dict[str, Any]) -> dict[str, Any]:
     "--diff", "show_diff", is_flag=True, help="Show what changed instead: [-old-]{+new+}."
 )
 @json_option
-def write(show_diff: bool, as_json: bool, **chosen: Any) -> None:
-    """Rewrite standard input and print the result; what to look at goes to standard error."""
+def write(verb: str | None, show_diff: bool, as_json: bool, **chosen: Any) -> None:
+    """Rewrite standard input and print the result; what to look at goes to standard error.
+
+    One of the words start, stop and toggle opens or closes the window on the desktop instead.
+    """
+    if verb is not None:
+        return order("write", verb, as_json=as_json)
     text = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
     try:
         text.encode()

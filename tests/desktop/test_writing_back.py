@@ -120,8 +120,10 @@ def test_a_large_selection_is_read_whole(screen, display, mousepad):
     large = "0123456789 é\n" * 60_000
     paste.insert(large, here.id, screen.name)
     screen.key("ctrl+a")
-    assert selection.selected(display).text.startswith(large[:1000])
-    assert len(selection.selected(display).text) == len(large) + len(OLD)
+    screen.until(lambda: selection.selected(display).text)  # it has so much to draw
+    found = selection.selected(display).text
+    assert found.startswith(large[:1000])
+    assert len(found) == len(large) + len(OLD)
 
 
 def test_a_password_field_is_left_alone(screen, display, field):
@@ -135,6 +137,30 @@ def test_a_password_field_is_left_alone(screen, display, field):
     assert "hunter2" not in text
     assert text == ""
     assert out.read_bytes() == b"hunter2"
+
+
+def test_a_replacement_is_of_what_is_selected_and_of_nothing_else(screen, mousepad):
+    here, file = mousepad
+    screen.copy(b"what was copied before", "UTF8_STRING")
+    screen.key("ctrl+Home", "shift+End")
+    with pytest.raises(Refused):
+        paste.replace(OLD, NEW, here.id, screen.name)
+    assert screen.pasted("UTF8_STRING") == b"what was copied before"
+    paste.replace(OLD.partition("\n")[0], NEW, here.id, screen.name)
+    assert screen.pasted("UTF8_STRING") == b"what was copied before"
+    assert saved(screen, file) == NEW + OLD[OLD.index("\n") :]
+    screen.key("ctrl+z")
+    assert saved(screen, file) == OLD
+
+
+def test_a_password_field_is_not_written_even_with_its_text_in_the_clipboard(screen, field):
+    here, out = field("password", "hunter2")
+    screen.copy(b"hunter2", "UTF8_STRING")
+    screen.key("End", "shift+Home")
+    with pytest.raises(Refused):
+        paste.replace("hunter2", NEW, here.id, screen.name)
+    assert out.read_bytes() == b"hunter2"
+    assert screen.pasted("UTF8_STRING") == b"hunter2"
 
 
 def test_a_password_manager_is_neither_read_nor_written(screen, display, field):

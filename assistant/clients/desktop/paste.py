@@ -21,15 +21,19 @@ FETCHED_S = 3.0
 SETTLE_S = 0.4
 """After it was fetched, before the clipboard is what it was."""
 FOCUS_S = 1.0
+COPIED_S = 1.5
+"""For a program to copy what is selected in it."""
 _PIECE = 200_000
 _MARKS = frozenset(
     {"TARGETS", "MULTIPLE", "TIMESTAMP", "SAVE_TARGETS", "DELETE", "INSERT_SELECTION"}
 )
 _TEXT = ("UTF8_STRING", "text/plain;charset=utf-8", "text/plain", "STRING", "TEXT")
-_TERMINALS = frozenset(
+TERMINALS = frozenset(
     "xterm uxterm gnome-terminal gnome-terminal-server konsole xfce4-terminal alacritty kitty terminator"  # noqa: SIM905
     " tilix lxterminal mate-terminal urxvt org.wezfurlong.wezterm st-256color".split()
 )
+
+_MARK = "application/x-nestor-mark"
 
 Content = Mapping[str, bytes]
 """A clipboard's bytes by the name of their form (X11 target)."""
@@ -41,27 +45,68 @@ def insert(text: str, window_id: int, display_name: str | None = None) -> None:
     Raises Refused where nothing is written: locked, a password manager, the window is gone or does not
     take the focus, or it does not fetch the text.
     """
+    _into(window_id, text, None, display_name)
+
+
+def replace(old: str, new: str, window_id: int, display_name: str | None = None) -> None:
+    """The same in place of `old`, which has to be selected there still.
+
+    The window is asked to copy first. What it gives is compared with `old`: a field that hides its text
+    copies nothing, and whatever else has been selected or clicked since then is left alone. Raises Refused.
+    """
+    _into(window_id, new, old, display_name)
+
+
+def _into(window_id: int, text: str, instead_of: str | None, display_name: str | None) -> None:
     display = selection.connect(display_name)
     try:
         there = selection.window(display, window_id)
         selection.check(display, there)
+        if instead_of is not None and there.app in TERMINALS:
+            raise Refused("What a terminal shows cannot be replaced.", "Copy the new text instead.")
         _focus(display, window_id)
         before = saved(display)
-        clipboard = Clipboard(display_name)
-        clipboard.offer({name: text.encode() for name in _TEXT})
-        _release_modifiers(display)
-        _press(
-            display,
-            ("Control_L", "Shift_L", "v") if there.app in _TERMINALS else ("Control_L", "v"),
-        )
-        fetched = clipboard.wait_fetched(FETCHED_S)
-        time.sleep(SETTLE_S)
-        clipboard.offer(before)
-        _KEPT.keep(clipboard)
+        try:
+            if instead_of is not None:
+                _check_selected(display, instead_of, display_name)
+            fetched = _paste(display, text, there.app in TERMINALS, display_name)
+        finally:
+            clipboard = Clipboard(display_name)
+            clipboard.offer(before)
+            _KEPT.keep(clipboard)
         if not fetched:
             raise Refused("The window did not take the text.", "Copy it from the preview instead.")
     finally:
         display.close()
+
+
+def _paste(display: Any, text: str, terminal: bool, display_name: str | None) -> bool:
+    """Whether the window has fetched the text."""
+    clipboard = Clipboard(display_name)
+    clipboard.offer({name: text.encode() for name in _TEXT})
+    press(display, ("Control_L", "Shift_L", "v") if terminal else ("Control_L", "v"))
+    fetched = clipboard.wait_fetched(FETCHED_S)
+    time.sleep(SETTLE_S)
+    return fetched
+
+
+def _check_selected(display: Any, text: str, display_name: str | None) -> None:
+    """Raise Refused unless the window copies just this when it is asked to."""
+    mark = Clipboard(display_name)
+    mark.offer({_MARK: b"1"})  # so that a copy is seen, and an old one not taken for it
+    press(display, ("Control_L", "c"))
+    copied = b""
+    if mark.wait_lost(COPIED_S):
+        copied = selection.read(display, "CLIPBOARD", "UTF8_STRING") or b""
+    if _lines(copied.decode("utf-8", "replace")) != _lines(text):
+        raise Refused(
+            "The text is no longer selected there.",
+            "Nothing was changed. Copy the new text instead.",
+        )
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n")
 
 
 def saved(display: Any) -> dict[str, bytes]:
@@ -86,6 +131,7 @@ class Clipboard:
         self._content: Content = {}
         self._fetched = threading.Event()
         self._changed = threading.Event()
+        self._lost = threading.Event()
         self._wanted: Content | None = None
         self._closed = False
         threading.Thread(target=self._serve, name="clipboard", daemon=True).start()
@@ -100,6 +146,10 @@ class Clipboard:
     def wait_fetched(self, seconds: float) -> bool:
         """Whether somebody has fetched it."""
         return self._fetched.wait(seconds)
+
+    def wait_lost(self, seconds: float) -> bool:
+        """Whether another program has taken the clipboard."""
+        return self._lost.wait(seconds)
 
     def close(self) -> None:
         """Own nothing any more."""
@@ -138,6 +188,7 @@ class Clipboard:
         if event.type == X.SelectionClear:
             self._content = {}
             self._closed = True
+            self._lost.set()
         if event.type != X.SelectionRequest:
             return
         place = event.property or event.target
@@ -220,10 +271,12 @@ def _release_modifiers(display: Any) -> None:
     display.sync()
 
 
-def _press(display: Any, names: tuple[str, ...]) -> None:
+def press(display: Any, names: tuple[str, ...]) -> None:
+    """Press these keys together, and nothing else: what is held down is let go before."""
     from Xlib import XK, X
     from Xlib.ext import xtest
 
+    _release_modifiers(display)
     codes = [display.keysym_to_keycode(XK.string_to_keysym(name)) for name in names]
     for code in codes:
         xtest.fake_input(display, X.KeyPress, code)

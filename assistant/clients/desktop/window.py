@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 import tkinter as tk
 import webbrowser
 from collections.abc import Callable
-from tkinter import font as tkfont
 from typing import Any, Protocol
 
+from assistant.clients.desktop import card
 from assistant.clients.desktop.answer import Answer
 from assistant.clients.desktop.chips import Chip
 from assistant.clients.desktop.quick_ask import Tone
@@ -20,8 +18,6 @@ WIDTH = 680
 PAUSE_MS = 300
 """Without a keystroke, until what is typed goes ahead."""
 QUESTION_LINES = 6
-_FAMILIES = ("Inter", "Segoe UI", "SF Pro Text", "Cantarell", "Noto Sans", "DejaVu Sans")
-_FIXED = ("JetBrains Mono", "Cascadia Mono", "SF Mono", "Noto Sans Mono", "DejaVu Sans Mono")
 _HINT = "Ask Nestor…"
 
 
@@ -56,10 +52,10 @@ class Window:
         self._top.withdraw()
         self._top.title("Nestor")
         self._top.resizable(False, False)
-        self._family = _available(root, _FAMILIES, "TkDefaultFont")
-        self._fixed = _available(root, _FIXED, "TkFixedFont")
+        self._family = card.family(root)
+        self._fixed = card.fixed(root)
         self._build()
-        self._undecorated()
+        card.undecorated(self._top)
         self._bind()
 
     # --- View ----------------------------------------------------------------------------
@@ -146,11 +142,9 @@ class Window:
 
     def _build(self) -> None:
         colours = self._colours
-        card = tk.Frame(self._top, background=colours.back)
-        card.pack(fill="both", expand=True, padx=1, pady=1)
-        self._card = card
+        self._card = card.frame(self._top, colours)
         self._question = tk.Text(
-            card, height=1, width=10, wrap="word", undo=True, relief="flat", borderwidth=0,
+            self._card, height=1, width=10, wrap="word", undo=True, relief="flat", borderwidth=0,
             highlightthickness=0, padx=18, pady=16, font=(self._family, 15), spacing3=2,
             background=colours.back, foreground=colours.text, insertbackground=colours.accent,
             insertwidth=2, selectbackground=colours.selected, selectforeground=colours.text,
@@ -160,14 +154,14 @@ class Window:
             self._question, text=_HINT, font=(self._family, 15), background=colours.back,
             foreground=colours.faint, cursor="xterm",
         )  # fmt: skip
-        anchor = tk.Frame(card, background=colours.line, height=1)
+        anchor = tk.Frame(self._card, background=colours.line, height=1)
         anchor.pack(fill="x")
         self._chips_anchor = anchor
-        self._chips = tk.Frame(card, background=colours.back)
+        self._chips = tk.Frame(self._card, background=colours.back)
         self._chips_at: dict[str, Any] = {
             "fill": "x", "padx": 18, "pady": (0, 12), "before": anchor,
         }  # fmt: skip
-        self._body = tk.Frame(card, background=colours.back)
+        self._body = tk.Frame(self._card, background=colours.back)
         self._asked = tk.Label(
             self._body, anchor="w", justify="left", wraplength=WIDTH - 40, padx=18,
             font=(self._family, 11), background=colours.back, foreground=colours.faint,
@@ -198,34 +192,7 @@ class Window:
     def _button(
         self, parent: tk.Misc, text: str, command: Callable[[], object], *, strong: bool = False
     ) -> tk.Button:
-        colours = self._colours
-        return tk.Button(
-            parent, text=text, command=command, relief="flat", borderwidth=0, padx=8, pady=3,
-            highlightthickness=1, highlightbackground=colours.line, highlightcolor=colours.accent,
-            font=(self._family, 10), cursor="hand2", takefocus=True,
-            background=colours.accent if strong else colours.back,
-            foreground=colours.on_accent if strong else colours.text,
-            activebackground=colours.selected, activeforeground=colours.text,
-        )  # fmt: skip
-
-    def _undecorated(self) -> None:
-        """Without a title bar, but with the focus: override-redirect windows get none on X11."""
-        self._top.attributes("-topmost", True)
-        if sys.platform in ("win32", "darwin"):
-            self._top.overrideredirect(True)
-            return
-        self._top.attributes("-type", "utility")
-        self._top.update_idletasks()
-        with contextlib.suppress(Exception):  # no python-xlib: it has a title bar
-            from assistant.clients.desktop import selection
-
-            display = selection.connect()
-            inner = display.create_resource_object("window", self._top.winfo_id())
-            outer = inner.query_tree().parent
-            hints = display.get_atom("_MOTIF_WM_HINTS")
-            outer.change_property(hints, hints, 32, [2, 0, 0, 0, 0])  # MWM_HINTS_DECORATIONS: none
-            display.sync()
-            display.close()
+        return card.button(parent, self._colours, self._family, text, command, strong=strong)
 
     def _bind(self) -> None:
         keys: dict[str, str] = {
@@ -330,9 +297,3 @@ class Window:
         x = area.x + (area.width - width) // 2
         y = area.y + area.height // 6
         self._top.geometry(f"{width}x{height}+{x}+{y}")
-
-
-def _available(root: tk.Tk, families: tuple[str, ...], other: str) -> str:
-    there = set(tkfont.families(root))
-    named = next((family for family in families if family in there), None)
-    return named or str(tkfont.nametofont(other, root).actual("family"))

@@ -1,0 +1,66 @@
+"""A process with the Write For Me window and its hotkeys, as the resident one has. Run as a program.
+
+It says what happens, a line each: `ready <window>`, `shown`, `hidden`, `told <title>: <text>`.
+"""
+
+import asyncio
+import sys
+import threading
+
+from assistant.clients.desktop import selection, write
+from assistant.clients.desktop.actions import Actions
+from assistant.clients.desktop.hotkeys import chosen
+from assistant.clients.desktop.key_listener import PynputHotkeys
+from assistant.clients.desktop.tk_thread import TkThread
+from assistant.config import load_paths, load_settings
+
+
+def say(*words):
+    print(*words, flush=True)
+
+
+def outer(inner):
+    """Tk's window for the window manager, around the one it draws in."""
+    display = selection.connect()
+    found = display.create_resource_object("window", inner).query_tree().parent.id
+    display.close()
+    return found
+
+
+def main():
+    paths = load_paths()
+    settings = load_settings(paths)
+    tk = TkThread()
+    write_for_me = write.build(tk, paths, settings)
+    actions = Actions()
+    write.register(actions, write_for_me, tk)
+    top = write_for_me._view._top
+    status = write_for_me._view._status
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+
+    def heard(press):
+        if press.down:
+            asyncio.run_coroutine_threadsafe(actions.run(press.action), loop)
+
+    top.bind("<Map>", lambda e: e.widget is top and say("shown"), add=True)
+    told = [""]
+
+    def look():
+        now = str(status.cget("text"))
+        if now != told[0]:
+            told[0] = now
+            say("status", now.replace("\n", " "))
+        tk.root.after(20, look)
+
+    look()
+    wanted = chosen({"write": settings.hotkey_write})
+    started = asyncio.run_coroutine_threadsafe(PynputHotkeys().start(wanted, heard), loop)
+    refused = started.result(10)
+    assert refused == {}, refused
+    say("ready", outer(top.winfo_id()), wanted["write"])
+    threading.Thread(target=lambda: (sys.stdin.read(), tk.stop()), daemon=True).start()
+    tk.run()
+
+
+main()
