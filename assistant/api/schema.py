@@ -14,7 +14,9 @@ _EVENT = {
     "required": ["data"],
     "properties": {name: {"type": "string"} for name in ("id", "event", "data")},
 }
-STREAM: dict[str, Any] = {"responses": {"200": {"content": {"text/event-stream": {"schema": _EVENT}}}}}
+STREAM: dict[str, Any] = {
+    "responses": {"200": {"content": {"text/event-stream": {"schema": _EVENT}}}}
+}
 """For `openapi_extra` of a route that answers with events."""
 
 
