@@ -22,6 +22,7 @@ from assistant.clients.desktop.bus import Bus
 from assistant.clients.desktop.notifications import Choice, Notice, Notices
 
 PICTURES = Path(__file__).parent / "pictures"
+FIELD = str(Path(__file__).parent / "field.py")
 # The menu of an icon whose daemon runs and has answered something.
 ENTRIES = (
     "chat", "talk", "catch up", "notes", "recent", "page", "model", "pause", "devices", "settings",
@@ -450,3 +451,18 @@ async def test_a_desktop_without_notifications_is_no_fault(tmp_path):
         server.terminate()
         server.wait(10)
         server.stdout.close()
+
+
+def test_the_key_of_write_for_me_works_under_the_icon(tray, desktop, tmp_path):
+    rows = {one["action"]: one for one in tray.status()["hotkeys"]["keys"]}
+    assert not rows["write"]["problem"]
+    field = desktop.start(sys.executable, FIELD, "text", "I has two dogs", str(tmp_path / "out"))
+    desktop.until(lambda: (tmp_path / "out").exists())
+    time.sleep(0.3)
+    desktop.key("ctrl+a")
+    desktop.key(rows["write"]["keys"])
+    desktop.until(lambda: desktop.windows("Nestor"))
+    desktop.key("Escape")
+    desktop.until(lambda: not desktop.windows("Nestor"))
+    assert (tmp_path / "out").read_text() == "I has two dogs"
+    desktop._end(field)
