@@ -26,26 +26,18 @@ def within(space, *command, check=True):
     return run("ip", "netns", "exec", space, *command, check=check)
 
 
-def obstacle():
-    """Why there can be no such network here; empty if there can."""
-    if sys.platform != "linux":
-        return "namespaces are Linux's"
-    if os.geteuid() != 0:
-        return "a network namespace takes root"
+def needed():
+    """Skip where no such network can be made; CI as root has installed the programs, so there they are missed."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("a network namespace takes Linux and root")
     for program, package in (("ip", "iproute2"), ("certutil", "libnss3-tools")):
         if not shutil.which(program):
-            return f"there is no `{program}` (package {package})"
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(f"no `{program}`: {package}")
     try:
         with Cable():
-            return ""
+            pass
     except AssertionError as exc:
-        return f"no network namespace can be made here: {exc}"
-
-
-def needed():
-    """Skip where there is no privilege to make such a network; CI as root has it, or says what is missing."""
-    if found := obstacle():
-        (pytest.fail if os.environ.get("CI") and os.geteuid() == 0 else pytest.skip)(found)
+        pytest.skip(f"no network namespace can be made here: {exc}")
 
 
 class Cable:
