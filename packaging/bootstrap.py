@@ -54,6 +54,7 @@ SYSTEM_PACKAGES: tuple[tuple[str, str], ...] = (
     ("xwininfo", "x11-utils"),
     ("import", "imagemagick"),
     ("mousepad", "mousepad"),
+    ("tesseract", "tesseract-ocr"),
     ("dbus-daemon", "dbus-daemon"),
     ("dbus-send", "dbus-bin"),
     ("xfce4-panel", "xfce4-panel"),

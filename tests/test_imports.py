@@ -80,6 +80,8 @@ HOMES: dict[str, tuple[str, ...]] = {
     "tkinter": ("clients/desktop/",),
     "dbus_fast": ("clients/desktop/",),
     "Xlib": ("clients/desktop/",),
+    "PIL": ("clients/desktop/",),
+    "pytesseract": ("clients/desktop/picture.py",),
 }
 
 # What the daemon's process must never load: a crash in native code costs a child, not the daemon.

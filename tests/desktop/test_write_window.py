@@ -244,7 +244,7 @@ def test_a_missing_model_is_said_and_the_text_is_as_it_was(screen, letter, tmp_p
     (tmp_path / "none").mkdir()
     env = {"NESTOR_MODELS": str(tmp_path / "none")}
     other = RunningDaemon(tmp_path / "nestor", model="starter", env=env).up()
-    writer = Writer(screen, other, hotkey_write="ctrl+alt+r")
+    writer = Writer(screen, other, hotkey_write="ctrl+alt+d", hotkey_remember="off")
     try:
         screen.key("ctrl+a")
         writer.open()
@@ -269,7 +269,9 @@ def test_a_real_models_corrections_in_light_and_dark(screen, tmp_path, starter_m
     letter = Letter(screen, tmp_path / "letter.txt", wrong)
     try:
         for theme in ("light", "dark"):
-            writer = Writer(screen, daemon, theme=theme, hotkey_write="ctrl+alt+r")
+            writer = Writer(
+                screen, daemon, theme=theme, hotkey_write="ctrl+alt+d", hotkey_remember="off"
+            )
             screen.key("ctrl+a")
             writer.open()
             screen.key("alt+f")

@@ -6,12 +6,14 @@ It says what happens, a line each: `ready <window>`, `shown`, `hidden`, `told <t
 import asyncio
 import sys
 import threading
+import time
 
-from assistant.clients.desktop import selection, write
+from assistant.clients.desktop import remember, selection, theme, write
 from assistant.clients.desktop.actions import Actions
 from assistant.clients.desktop.hotkeys import chosen
 from assistant.clients.desktop.key_listener import PynputHotkeys
 from assistant.clients.desktop.tk_thread import TkThread
+from assistant.clients.desktop.toast import Toast
 from assistant.config import load_paths, load_settings
 
 
@@ -34,6 +36,16 @@ def main():
     write_for_me = write.build(tk, paths, settings)
     actions = Actions()
     write.register(actions, write_for_me, tk)
+    toast = Toast(tk, theme.palette(settings.theme))
+    remember.register(actions, remember.Remember(paths, toast.show))
+    pressed = [0.0]
+    shown = lambda e: (
+        e.widget is toast._top
+        and say(  # noqa: E731
+            "toast", toast._title.cget("text"), f"{time.perf_counter() - pressed[0]:.4f}"
+        )
+    )
+    toast._top.bind("<Map>", shown, add=True)
     top = write_for_me._view._top
     status = write_for_me._view._status
     loop = asyncio.new_event_loop()
@@ -41,6 +53,7 @@ def main():
 
     def heard(press):
         if press.down:
+            pressed[0] = time.perf_counter()
             asyncio.run_coroutine_threadsafe(actions.run(press.action), loop)
 
     top.bind("<Map>", lambda e: e.widget is top and say("shown"), add=True)
@@ -54,7 +67,7 @@ def main():
         tk.root.after(20, look)
 
     look()
-    wanted = chosen({"write": settings.hotkey_write})
+    wanted = chosen({"write": settings.hotkey_write, "remember": settings.hotkey_remember})
     started = asyncio.run_coroutine_threadsafe(PynputHotkeys().start(wanted, heard), loop)
     refused = started.result(10)
     assert refused == {}, refused
