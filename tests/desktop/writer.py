@@ -39,12 +39,12 @@ def main():
     toast = Toast(tk, theme.palette(settings.theme))
     remember.register(actions, remember.Remember(paths, toast.show))
     pressed = [0.0]
-    shown = lambda e: (
-        e.widget is toast._top
-        and say(  # noqa: E731
+
+    def shown(e):
+        return e.widget is toast._top and say(
             "toast", toast._title.cget("text"), f"{time.perf_counter() - pressed[0]:.4f}"
         )
-    )
+
     toast._top.bind("<Map>", shown, add=True)
     top = write_for_me._view._top
     status = write_for_me._view._status
