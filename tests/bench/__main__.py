@@ -16,11 +16,13 @@ from tests.bench import (
     first_light,
     memory,
     quick_ask,
+    remembering,
     sources,
     transfer,
     tray,
     voice,
     waking,
+    writing,
 )
 from tests.bench.progress import say
 from tests.bench.report import Report
@@ -29,7 +31,9 @@ ALONE = {
     "first_light": first_light.measure,
     "transfer": transfer.measure,
     "quick_ask": quick_ask.measure,
+    "remembering": remembering.measure,
     "tray": tray.measure,
+    "writing": writing.measure,
 }
 SERIES = {
     "sources": sources.measure,

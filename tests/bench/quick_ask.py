@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +38,13 @@ def measure(folder: Path, _runs: int) -> Iterator[Row]:
     screen = Screen(folder)
     try:
         say("quick_ask: the floor")
-        with _Program(screen, {}, "tests/bench/bare_window.py") as bare:
+        with Program(screen, {}, "tests/bench/bare_window.py") as bare:
             floor = bare.times()
         say("quick_ask: the window")
         env = {k: v for k, v in daemon.env.items() if k.startswith("NESTOR_")} | {
             "NESTOR_THEME": "light"
         }
-        with _Program(screen, env, "tests/desktop/resident.py", str(folder / "sent")) as ours:
+        with Program(screen, env, "tests/desktop/resident.py", str(folder / "sent")) as ours:
             times = ours.times()
     finally:
         screen.stop()
@@ -58,10 +58,18 @@ def measure(folder: Path, _runs: int) -> Iterator[Row]:
     yield Row("quick-ask against the bare window", "×", [ratio])
 
 
-class _Program:
+class Program:
     """A program that shows a window when the hotkey goes down, and hides it when it does again."""
 
-    def __init__(self, screen: Screen, env: dict[str, str], *command: str) -> None:
+    def __init__(
+        self,
+        screen: Screen,
+        env: dict[str, str],
+        *command: str,
+        keys: Sequence[str] = KEYS,
+        spot: tuple[int, int] = SPOT,
+    ) -> None:
+        self._keys, self._spot = keys, spot
         self._process = subprocess.Popen(
             [sys.executable, *command],
             env=screen.env | env | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
@@ -71,7 +79,7 @@ class _Program:
 
         self._display: Any = Display(screen.name)
 
-    def __enter__(self) -> _Program:
+    def __enter__(self) -> Program:
         assert self._process.stdout is not None
         assert self._process.stdout.readline().startswith("ready")
         return self
@@ -84,37 +92,40 @@ class _Program:
 
     def times(self) -> list[float]:
         """Milliseconds of each opening."""
-        empty = self._pixel()
+        empty = self.pixel()
         found = []
         for number in range(PRESSES + 1):
             begun = time.perf_counter()
-            self._press()
-            self._until(lambda: self._pixel() == DRAWN)
+            self.press()
+            self.until(lambda: self.pixel() == DRAWN)
             if number:  # the first has the fonts to load
                 found.append(1000 * (time.perf_counter() - begun))
             time.sleep(SETTLE_S)
-            self._press()
-            self._until(lambda: self._pixel() == empty)
+            self.press()
+            self.until(lambda: self.pixel() == empty)
             time.sleep(SETTLE_S)
         return found
 
-    def _press(self) -> None:
+    def press(self) -> None:
+        """Down and up."""
         from Xlib import XK, X
         from Xlib.ext import xtest
 
-        codes = [self._display.keysym_to_keycode(XK.string_to_keysym(name)) for name in KEYS]
+        codes = [self._display.keysym_to_keycode(XK.string_to_keysym(name)) for name in self._keys]
         for kind, keys in ((X.KeyPress, codes), (X.KeyRelease, codes[::-1])):
             for code in keys:
                 xtest.fake_input(self._display, kind, code)
         self._display.sync()
 
-    def _pixel(self) -> bytes:
+    def pixel(self) -> bytes:
+        """Of the screen, now."""
         from Xlib import X
 
         root = self._display.screen().root
-        return bytes(root.get_image(*SPOT, 1, 1, X.ZPixmap, 0xFFFFFF).data[:3])
+        return bytes(root.get_image(*self._spot, 1, 1, X.ZPixmap, 0xFFFFFF).data[:3])
 
-    def _until(self, true: Any) -> None:
+    def until(self, true: Any) -> None:
+        """Raises TimeoutError after five seconds."""
         deadline = time.perf_counter() + 5
         while not true():
             if time.perf_counter() > deadline:

@@ -1,7 +1,5 @@
 """What Write For Me makes of twenty texts, English and French, with the model that is in use.
 
-    .venv/bin/python tests/bench/writing.py [--json out.json]
-
 Real daemon, real model, greedy: the same model gives the same figures. `fix` counts the planted mistakes
 that are gone and looks whether every other word, name and number is still there; `shorten` whether it is
 shorter with its names and numbers; `translate` whether it is in the other language with them.
@@ -9,15 +7,13 @@ shorter with its names and numbers; `translate` whether it is in the other langu
 
 from __future__ import annotations
 
-import argparse
-import json
 import re
-import sys
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from running import RunningDaemon, events
+from tests.bench.progress import say
+from tests.bench.table import Row
+from tests.running import RunningDaemon, events
 
 # operation, language asked for, text, what must be gone, what must be there
 TEXTS = (
@@ -92,40 +88,37 @@ def judged(operation: str, text: str, gone: list[str], there: list[str], result:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--json")
-    parser.add_argument("--model", default="starter")
-    chosen = parser.parse_args()
-    rows = []
-    with tempfile.TemporaryDirectory() as home:
-        daemon = RunningDaemon(Path(home), model=chosen.model).up()
+def measure(folder: Path, _runs: int) -> Iterator[Row]:
+    """One pass: greedy decoding says the same each time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    say(f"writing: {len(TEXTS)} texts")
+    daemon = RunningDaemon(folder / "home", model="starter").up()
+    try:
+        rows = []
         for operation, language, text, gone, there in TEXTS:
             made = written(daemon, operation, language, text)
-            row = judged(operation, text, gone, there, made["text"])
-            rows.append(row | {"operation": operation, "language": language, "text": text} | made)
-            flags = [(one["code"], one["words"]) for one in made["flags"]]
-            cost = {
-                n: made["receipt"][n] for n in ("first_token_ms", "seconds", "drafted", "accepted")
-            }
-            print(f"{operation} {language}\n  < {text}\n  > {made['text']}\n  {flags} {row} {cost}")
+            marks = judged(operation, text, gone, there, made["text"])
+            rows.append(marks | {"operation": operation, "asked": text, "result": made["text"]})
+    finally:
         daemon.stop()
     for operation in ("fix", "shorten", "translate"):
-        some = [row for row in rows if row["operation"] == operation]
-        said = {
-            name: f"{sum(r[name] for r in some)} of {sum(r[of] for r in some)}"
-            for name, of in (("gone", "of_gone"), ("there", "of_there"))
-        }
-        kept = sum(r["numbers_kept"] for r in some)
-        print(
-            operation,
-            said,
-            f"numbers kept {kept} of {len(some)}, "
-            f"shorter {sum(r['shorter'] for r in some)}, flagged {sum(bool(r['flags']) for r in some)}",
+        yield from _told(operation, [row for row in rows if row["operation"] == operation])
+
+
+def _told(operation: str, rows: list[dict]) -> Iterator[Row]:
+    counted = [("numbers kept", "numbers_kept", len(rows)), ("shorter", "shorter", len(rows))]
+    counted += [
+        (name, key, sum(row[of] for row in rows))
+        for name, key, of in (
+            ("words gone that had to go", "gone", "of_gone"),
+            ("words there that had to be", "there", "of_there"),
         )
-    if chosen.json:
-        Path(chosen.json).write_text(json.dumps(rows, ensure_ascii=False, indent=1))
-
-
-if __name__ == "__main__":
-    main()
+    ]
+    for name, key, of in counted:
+        if of and (key != "shorter" or operation == "shorten"):
+            found = sum(row[key] for row in rows)
+            texts = [{"text": row["asked"], "result": row["result"]} for row in rows]
+            yield Row(
+                f"{operation}: {name}", "%", [100 * found / of], note=f"{found} of {of}",
+                details={"texts": texts},
+            )  # fmt: skip

@@ -25,8 +25,8 @@ PICTURES = Path(__file__).parent / "pictures"
 FIELD = str(Path(__file__).parent / "field.py")
 # The menu of an icon whose daemon runs and has answered something.
 ENTRIES = (
-    "chat", "talk", "catch up", "notes", "recent", "page", "model", "pause", "devices", "settings",
-    "autostart", "quit",
+    "chat", "talk", "catch up", "notes", "remember", "recent", "page", "model", "pause", "devices",
+    "settings", "autostart", "quit",
 )  # fmt: skip
 
 
@@ -465,4 +465,23 @@ def test_the_key_of_write_for_me_works_under_the_icon(tray, desktop, tmp_path):
     desktop.key("Escape")
     desktop.until(lambda: not desktop.windows("Nestor"))
     assert (tmp_path / "out").read_text() == "I has two dogs"
+    desktop._end(field)
+
+
+def test_the_key_of_remember_keeps_what_is_selected(tray, desktop, daemon, tmp_path):
+    row = next(one for one in tray.status()["hotkeys"]["keys"] if one["action"] == "remember")
+    field = desktop.start(
+        sys.executable, FIELD, "text", "The bike lock is 4711", str(tmp_path / "out")
+    )
+    desktop.until(lambda: (tmp_path / "out").exists())
+    time.sleep(0.3)
+    desktop.key("ctrl+a")
+    desktop.key(row["keys"])
+
+    def kept():
+        rows = daemon.api.get("/api/v1/memories").json()["items"]
+        return [one for one in rows if "bike lock is 4711" in one["text"]]
+
+    (note, *_) = desktop.until(kept)
+    assert (note["kind"], note["trust"]) == ("note", "device")
     desktop._end(field)

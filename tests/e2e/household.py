@@ -27,7 +27,7 @@ def within(space, *command, check=True):
 
 
 def needed():
-    """Skip where no such network can be made; CI as root has installed the programs, so there they are missed."""
+    """Skip where no such network can be made. CI as root installs the programs: there they are missed."""
     if sys.platform != "linux" or os.geteuid() != 0:
         pytest.skip("a network namespace takes Linux and root")
     for program, package in (("ip", "iproute2"), ("certutil", "libnss3-tools")):

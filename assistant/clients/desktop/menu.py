@@ -39,6 +39,7 @@ def entries(seen: Seen, actions: Collection[str], *, autostart: bool = False) ->
         _talk(seen, actions),
         _later("Catch me up", "catch_up", actions),
         _later("Take notes", "notes", actions),
+        *([Entry("Remember this", "remember")] if "remember" in actions else []),
         SEPARATOR,
         _recent(seen),
         Entry("Open the page", "open"),

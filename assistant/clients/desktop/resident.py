@@ -65,6 +65,7 @@ class _Resident:
         self._made = threading.Event()
         self._tk: Any = None
         self._write: Any = None
+        self._toast: Any = None
 
     def run(self) -> None:
         """See the module's."""
@@ -80,7 +81,7 @@ class _Resident:
 
     def _window(self) -> Any:
         """Quick-ask, made and hidden; None where there are no windows, and the user is told why."""
-        from assistant.clients.desktop import quick, write
+        from assistant.clients.desktop import quick, theme, write
         from assistant.clients.desktop.tk_thread import TkThread, on_display_lost
 
         try:
@@ -89,7 +90,10 @@ class _Resident:
             self._told(f"{exc.message} {exc.hint}")
             return None
         on_display_lost(lambda: self._told(NoDisplay("The display is gone.").message))
+        from assistant.clients.desktop.toast import Toast
+
         self._write = write.build(self._tk, self._paths, self._settings)
+        self._toast = Toast(self._tk, theme.palette(self._settings.theme))
         return quick.build(self._tk, self._paths, self._settings)
 
     def _loop_thread(self, quick_ask: Any) -> None:
@@ -103,12 +107,13 @@ class _Resident:
                 self._tk.stop()
 
     async def _desk_runs(self, quick_ask: Any) -> None:
-        from assistant.clients.desktop import quick, voice, write
+        from assistant.clients.desktop import quick, remember, voice, write
 
         desk = Desk(self._paths, self._settings, self._told)
         if quick_ask is not None:
             quick.register(desk.actions, quick_ask, self._tk)
             write.register(desk.actions, self._write, self._tk)
+            remember.register(desk.actions, remember.Remember(self._paths, self._toast.show))
         if voice.available():
             speech = voice.Voice(self._paths, self._settings, desk)
             desk.at_end(speech.close)
