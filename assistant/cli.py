@@ -15,11 +15,12 @@ from assistant.clients.devices import devices
 from assistant.clients.hotkey import hotkey
 from assistant.clients.learning import learning, suggestions
 from assistant.clients.models import models
-from assistant.clients.orders import VERBS, order, talk, wake
+from assistant.clients.orders import VERBS, order, talk
 from assistant.clients.page import open_page
 from assistant.clients.pairing import pair
 from assistant.clients.sources import sources
 from assistant.clients.tray import tray
+from assistant.clients.waking import wake
 from assistant.clients.write import write
 from assistant.config import Paths, Settings, load_paths, load_settings, owner_token
 from assistant.errors import (

@@ -31,12 +31,3 @@ def talk(verb: str, as_json: bool) -> None:
     cancel stops everything at once, as Esc does.
     """
     order("talk", verb, as_json=as_json)
-
-
-@example("nestor wake stop")
-@click.command()
-@click.argument("verb", type=click.Choice(VERBS))
-@json_option
-def wake(verb: str, as_json: bool) -> None:
-    """Wait for the wake word, or close the microphone until you start it again."""
-    order("wake", verb, as_json=as_json)

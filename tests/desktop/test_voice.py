@@ -146,6 +146,16 @@ def test_the_wake_word_works_under_the_icon_and_can_be_closed(tray, room, say): 
     room.say(np.concatenate([*words, sounds.silence(2)]))
     tray.asked("What is the name of my brother?")
     tray.until("waiting")
+    told = json.loads(tray.cli("wake", "log", "--json").stdout)
+    assert [row["accepted"] for row in told["items"]] == [True]
+    assert (
+        tray.cli("wake", "wrong").stdout.strip() == f"{told['items'][0]['id']} is marked as wrong."
+    )
+    log = tray.cli("wake", "log").stdout
+    assert "wrong (" in log
+    assert "an hour for nothing" in log
+    assert tray.cli("wake", "wrong", told["items"][0]["id"], "--not").returncode == 0
+    assert " woke (" in tray.cli("wake", "log").stdout
     assert tray.cli("wake", "stop").returncode == 0
     tray.until("idle")
     before = len(tray.chats())
