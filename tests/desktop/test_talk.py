@@ -200,6 +200,18 @@ async def test_a_daemon_started_anew_in_mid_sentence_hears_all_of_it(daemon, roo
         assert wer(QUESTION, user.data("heard")["text"]) <= 0.25
 
 
+async def test_a_daemon_that_ends_before_it_answers_is_told_and_the_talk_ends(daemon, room, say):  # noqa: F811
+    async with User(daemon) as user:
+        await user.ask(room, say(QUESTION))
+        assert "heard" in user.names()
+        await asyncio.to_thread(daemon.stop)
+        try:
+            await user.until("idle")
+            assert user.data("error")["error"]["code"] == "unreachable"
+        finally:
+            await asyncio.to_thread(daemon.up)
+
+
 async def test_no_daemon(tmp_path, room, monkeypatch):
     monkeypatch.setattr("assistant.clients.desktop.talk.AGAIN_S", 0.5)
 

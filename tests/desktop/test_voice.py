@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import time
 
 import numpy as np
@@ -19,9 +18,11 @@ from desktop.room import Room
 from desktop.test_talk import ANSWER, LONG, QUESTION
 from desktop.test_tray import Tray
 
+from assistant.clients.desktop.actions import Actions
 from assistant.clients.desktop.hotkeys import Combination
-from assistant.clients.desktop.voice import Escape
-from assistant.errors import NoDisplay
+from assistant.clients.desktop.voice import Escape, Voice
+from assistant.config import Settings, load_paths
+from assistant.errors import NoDisplay, Unreachable
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 
@@ -213,6 +214,35 @@ async def test_esc_is_held_only_between_on_and_off():
     assert keys.held is None
 
 
+async def test_esc_is_given_back_when_a_talk_goes_wrong(tmp_path):
+    class Desk:
+        def __init__(self):
+            self.actions, self.taken, self.told = Actions(), set(), []
+
+        def take(self, what, *, on):
+            (self.taken.add if on else self.taken.discard)(what)
+
+        async def notify(self, notice):
+            self.told.append(notice.title)
+            return True
+
+    desk, keys = Desk(), Keys()
+    voice = Voice(load_paths({"NESTOR_HOME": str(tmp_path)}), Settings(), desk)
+    voice._escape = Escape(voice.hush, lambda: keys)
+    for name, data, held in (
+        ("listening", {}, True),
+        ("thinking", {}, True),
+        ("heard", {}, True),
+        ("error", {"error": Unreachable().body()}, False),
+    ):
+        voice._talked(name, data)
+        await asyncio.gather(*voice._work)
+        assert (keys.held is not None) == held, name
+        assert ("listening" in desk.taken) == (name == "listening")
+    assert desk.told == [Unreachable().message]
+    await voice.close()
+
+
 async def test_no_keys_at_all_is_no_fault():
     def none():
         raise NoDisplay
@@ -223,4 +253,4 @@ async def test_no_keys_at_all_is_no_fault():
 
 
 async def hush():
-    os.abort()
+    raise AssertionError("nobody pressed it")

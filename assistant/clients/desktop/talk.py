@@ -59,6 +59,8 @@ class HoldToTalk:
         self._down = False
         self._answer: asyncio.Future[None] | None = None
         """Done when the daemon has heard what was said, or the line to it is lost."""
+        self._due = False
+        """Whether what was said was heard and its answer has not ended yet."""
         self._deaf = False
         """Whether what the daemon says belongs to an answer that was stopped."""
         self._mute = False
@@ -78,7 +80,7 @@ class HoldToTalk:
         self._down = True
         self._show("listening", {})
         self._speaker.stop()
-        self._deaf = True
+        self._deaf, self._due = True, False
         if self._hearing is not None:
             self._hearing.cancel()
         if self._lingering is not None:
@@ -104,7 +106,7 @@ class HoldToTalk:
     async def cancel(self) -> None:
         """Esc: stop everything now. What was said is thrown away."""
         self._speaker.stop()
-        self._deaf, self._down = True, False
+        self._deaf, self._down, self._due = True, False, False
         if self._hearing is not None:
             self._hearing.cancel()
         if self._line is not None:
@@ -212,6 +214,7 @@ class HoldToTalk:
     # --- being answered ----------------------------------------------------------------------
 
     async def _receive(self, line: Line) -> None:
+        lost: AssistantError = Unreachable()
         try:
             async for told in line.messages():
                 if isinstance(told, bytes):
@@ -219,13 +222,18 @@ class HoldToTalk:
                 else:
                     self._told(told)
         except AssistantError as exc:
-            if self._answer is None and self._speaker.playing:
-                self._fail(exc)
+            lost = exc
         finally:
             if self._line is line:
                 self._line = None
             self._settle(Unreachable())
             await line.close()
+        if (
+            self._due
+        ):  # a daemon that ends closes the line politely, and the answer is lost all the same
+            self._due = False
+            self._fail(lost)
+            await self._rest()
 
     def _told(self, told: Told) -> None:
         match told.event:
@@ -238,6 +246,8 @@ class HoldToTalk:
                 self._chat = ""  # deleted meanwhile
         if told.event in ("heard", "nothing_heard", "error"):
             self._settle()
+        if told.event in ("heard", "spoken", "error"):
+            self._due = told.event == "heard"
         self._show(told.event, told.data)
         if told.event in ("spoken", "nothing_heard", "error"):
             self._spawn(self._rest())

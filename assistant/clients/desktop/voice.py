@@ -20,6 +20,8 @@ from assistant.errors import AssistantError, DesktopError, WakeWordOff
 
 _ESCAPE = {"escape": Combination((), "esc")}
 _SILENT = ("idle", "closed")
+_ENDS = ("waiting", "thinking", "heard", "nothing_heard", "error", *_SILENT)
+"""Nobody is listened to any more."""
 AGAIN_S = 5.0
 """Until the wake word is tried again where it could not begin."""
 
@@ -134,22 +136,14 @@ class Voice:
     # --- both ----------------------------------------------------------------------------
 
     def _tell(self, name: str, data: dict[str, Any]) -> None:
-        listening = name in ("listening", "hearing")
-        if listening or name in (
-            "waiting",
-            "thinking",
-            "heard",
-            "nothing_heard",
-            "error",
-            *_SILENT,
-        ):
-            self._desk.take("listening", on=listening)
+        if name in ("listening", "hearing", *_ENDS):
+            self._desk.take("listening", on=name not in _ENDS)
         self._desk.take("waiting", on=self._open or self._waking)
         if name == "error":
             self._spawn(self._desk.notify(_notice(data["error"])))
         if name in ("listening", "speaking"):
             self._spawn(self._escape.on())
-        elif name in ("waiting", *_SILENT):
+        elif name in ("waiting", "error", *_SILENT):  # not one key longer than it is needed
             self._spawn(self._escape.off())
 
     def _spawn(self, work: Awaitable[Any]) -> None:

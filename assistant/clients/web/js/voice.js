@@ -66,7 +66,8 @@ class Talk {
     const worklet = new AudioWorkletNode(this.ears, "microphone", { numberOfOutputs: 0 });
     worklet.port.onmessage = ({ data }) => this.say(data);
     this.ears.createMediaStreamSource(this.sound).connect(worklet);
-    if (this.done) this.deafen();
+    // Whoever tapped again before the browser had given the microphone wants it closed.
+    if (this.done || this.closed) this.deafen();
   }
 
   begin(conversation) {
@@ -76,7 +77,7 @@ class Talk {
     this.socket.onopen = () => {
       this.command({ type: "start", conversation });
       this.pieces.splice(0).forEach((piece) => this.socket.send(piece));
-      if (state.get() === "thinking") this.command({ type: "end" });
+      if (this.closed) this.command({ type: "end" });
     };
     this.socket.onmessage = ({ data }) => (typeof data === "string" ? this.told(JSON.parse(data)) : this.voice.say(data));
     this.socket.onclose = () => {
@@ -98,6 +99,7 @@ class Talk {
     if (state.get() !== "listening") return;
     state.set("thinking");
     setTimeout(() => {
+      this.closed = true;
       this.deafen();
       this.command({ type: "end" });
     }, TAIL_MS);
