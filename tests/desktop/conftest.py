@@ -20,3 +20,14 @@ def desktop(tmp_path_factory):
     made = Desk(tmp_path_factory.mktemp("desk"))
     yield made
     made.stop()
+
+
+@pytest.fixture(scope="module")
+def screen(tmp_path_factory):
+    """A display with a window manager, and nothing else."""
+    pytest.importorskip("Xlib", reason="python-xlib is not installed")
+    from desktop.screen import Screen
+
+    made = Screen(tmp_path_factory.mktemp("screen"))
+    yield made
+    made.stop()

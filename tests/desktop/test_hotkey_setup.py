@@ -7,7 +7,6 @@ import sys
 import time
 
 import pytest
-from desktop.screen import Screen
 
 pytest.importorskip("Xlib", reason="python-xlib is not installed")
 
@@ -22,13 +21,6 @@ from assistant.config import load_paths
 from assistant.errors import HotkeyNotHeard, HotkeyRefused, HotkeysUnavailable, NoDisplay
 
 WANTED = {"ask": "auto", "talk": "auto", "write": "off", "remember": "off"}
-
-
-@pytest.fixture(scope="module")
-def screen(tmp_path_factory):
-    made = Screen(tmp_path_factory.mktemp("setup"))
-    yield made
-    made.stop()
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import types
 from pathlib import Path
 
 import pytest
-from desktop.screen import Screen
 
 pytest.importorskip("Xlib", reason="python-xlib is not installed")
 
@@ -20,13 +19,6 @@ from assistant.clients.desktop.key_grab import Grab
 from assistant.errors import ExtraMissing, HotkeysUnavailable
 
 FIELD = str(Path(__file__).parent / "field.py")
-
-
-@pytest.fixture(scope="module")
-def screen(tmp_path_factory):
-    made = Screen(tmp_path_factory.mktemp("keys"))
-    yield made
-    made.stop()
 
 
 @pytest.fixture

@@ -24,13 +24,6 @@ WORDS = " ".join(f"word{n}" for n in range(40))
 
 
 @pytest.fixture(scope="module")
-def screen(tmp_path_factory):
-    made = Screen(tmp_path_factory.mktemp("quick"))
-    yield made
-    made.stop()
-
-
-@pytest.fixture(scope="module")
 def daemon(tmp_path_factory):
     """It repeats what it is asked."""
     made = RunningDaemon(tmp_path_factory.mktemp("home")).up()

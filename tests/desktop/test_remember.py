@@ -4,7 +4,6 @@ import shutil
 import time
 
 import pytest
-from desktop.screen import Screen
 from desktop.test_write_window import Letter, Writer
 from running import RunningDaemon
 
@@ -12,13 +11,6 @@ pytest.importorskip("Xlib", reason="python-xlib is not installed")
 pytest.importorskip("tkinter", reason="this Python has no Tk")
 
 TEXT = "The boiler was serviced on 3 March by Okafor and Sons.\nThe bill was paid in May.\n"
-
-
-@pytest.fixture(scope="module")
-def screen(tmp_path_factory):
-    made = Screen(tmp_path_factory.mktemp("remember"))
-    yield made
-    made.stop()
 
 
 @pytest.fixture(scope="module")

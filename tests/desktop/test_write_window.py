@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import pytest
-from desktop.screen import Screen
 from running import RunningDaemon
 
 pytest.importorskip("Xlib", reason="python-xlib is not installed")
@@ -22,13 +21,6 @@ OLD = "Hé, I has — 2 dogs 你好 🙂\n\tand teh cat. \n"
 NEW = "Hé, I have — 2 dogs 你好 🙂 and a “cat”."
 BEFORE = b"what was copied before"
 DONE = "Enter puts it in place"
-
-
-@pytest.fixture(scope="module")
-def screen(tmp_path_factory):
-    made = Screen(tmp_path_factory.mktemp("write"))
-    yield made
-    made.stop()
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import pytest
-from desktop.screen import Screen
 
 pytest.importorskip("Xlib", reason="python-xlib is not installed")
 
@@ -19,13 +18,6 @@ OLD = "Hé, I has — 2 dogs 你好 🙂\nand teh cat.\n"
 NEW = '— é ï 你好 ✓ "…" {} 🙂\n\tnew line, tab'
 PICTURE = bytes(range(256)) * 2000
 FIELD = str(Path(__file__).parent / "field.py")
-
-
-@pytest.fixture(scope="module")
-def screen(tmp_path_factory):
-    made = Screen(tmp_path_factory.mktemp("desktop"))
-    yield made
-    made.stop()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What our windows share: a flat card without a title bar, its fonts and buttons."""
+"""What our windows share: a flat card without a title bar, its fonts, buttons, size and place."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ import sys
 import tkinter as tk
 from collections.abc import Callable
 from tkinter import font as tkfont
+from typing import Any
 
-from assistant.clients.desktop.theme import Palette
+from assistant.clients.desktop.theme import Palette, Tone
+from assistant.clients.desktop.underneath import Place
+
+WIDTH = 680
 
 _FAMILIES = ("Inter", "Segoe UI", "SF Pro Text", "Cantarell", "Noto Sans", "DejaVu Sans")
 _FIXED = ("JetBrains Mono", "Cascadia Mono", "SF Mono", "Noto Sans Mono", "DejaVu Sans Mono")
@@ -50,6 +54,103 @@ def button(
         activebackground=colours.selected, activeforeground=colours.text,
         disabledforeground=colours.faint,
     )  # fmt: skip
+
+
+class Card:
+    """A window of ours, made once and kept hidden. Whoever extends it calls `_made` once all is in it."""
+
+    _first: tk.Widget
+    """What has the focus when it appears."""
+    _status: tk.Label
+
+    def __init__(self, root: tk.Tk, colours: Palette, title: str) -> None:
+        self._root = root
+        self._colours = colours
+        self._place: Place | None = None
+        self._top = tk.Toplevel(root, background=colours.line, class_="Nestor")
+        self._top.withdraw()
+        self._top.title(title)
+        self._top.resizable(False, False)
+        self._family = family(root)
+        self._card = frame(self._top, colours)
+
+    @property
+    def visible(self) -> bool:
+        """Whether it is shown."""
+        return str(self._top.state()) == "normal"
+
+    def show(self, place: Place) -> None:
+        """Appear there, with the focus where something is typed."""
+        self._place = place
+        self._fit()
+        self._top.deiconify()
+        self._top.lift()
+        self._top.focus_force()
+        self._first.focus_set()
+        self._top.update_idletasks()
+
+    def hide(self) -> None:
+        """Vanish."""
+        self._top.withdraw()
+
+    def say(self, text: str, tone: Tone = "quiet") -> None:
+        """One line below everything."""
+        colours = {"quiet": self._colours.faint, "good": self._colours.accent}
+        self._status.configure(text=text, foreground=colours.get(tone, self._colours.bad))
+        self._fit()
+
+    def copy(self, text: str) -> None:
+        """Put it in the clipboard."""
+        self._root.clipboard_clear()
+        self._root.clipboard_append(text)
+
+    def _made(self) -> None:
+        undecorated(self._top)
+
+    def _foot(self, beside: int) -> tk.Frame:
+        """The line below everything, with so much room for buttons; where they stand."""
+        foot = tk.Frame(self._card, background=self._colours.field)
+        foot.pack(fill="x", side="bottom")
+        actions = tk.Frame(foot, background=self._colours.field)
+        actions.pack(side="right", padx=12, pady=8)
+        self._status = tk.Label(
+            foot, anchor="w", justify="left", wraplength=WIDTH - beside, font=(self._family, 10),
+            background=self._colours.field, foreground=self._colours.faint,
+        )  # fmt: skip
+        self._status.pack(side="left", padx=(18, 8), pady=8, fill="x", expand=True)
+        return actions
+
+    def _button(
+        self, parent: tk.Misc, text: str, command: Callable[[], object], *, strong: bool = False
+    ) -> tk.Button:
+        return button(parent, self._colours, self._family, text, command, strong=strong)
+
+    def _limit(self, screen_height: int) -> None:
+        """Make what grows fit into a screen of this height."""
+        raise NotImplementedError
+
+    def _fit(self) -> None:
+        """As high as what it shows, at most four fifths of the screen; in the upper part of it."""
+        if self._place is None:
+            return
+        area = self._place.area
+        width = min(WIDTH, area.width)
+        self._limit(area.height)
+        self._top.update_idletasks()
+        height = min(self._card.winfo_reqheight() + 2, int(area.height * 0.8))
+        x = area.x + (area.width - width) // 2
+        y = area.y + area.height // 6
+        self._top.geometry(f"{width}x{height}+{x}+{y}")
+
+
+def breaking(work: Callable[[], object]) -> Callable[[Any], str]:
+    """For a key of ours, which Tk does nothing else with."""
+
+    def pressed(_event: object) -> str:
+        work()
+        return "break"
+
+    return pressed
 
 
 def undecorated(top: tk.Toplevel) -> None:

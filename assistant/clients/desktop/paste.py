@@ -7,6 +7,7 @@ was in the clipboard is read before in every form its owner offers, pictures too
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import threading
 import time
@@ -134,6 +135,10 @@ class Clipboard:
         self._lost = threading.Event()
         self._wanted: Content | None = None
         self._closed = False
+        self._woken, self._wake = os.pipe()
+        self._ends = threading.Lock()
+        """Held while the pipe is written or closed: its number may be another file's afterwards."""
+        self._gone = False
         threading.Thread(target=self._serve, name="clipboard", daemon=True).start()
 
     def offer(self, content: Content) -> None:
@@ -141,6 +146,7 @@ class Clipboard:
         self._fetched.clear()
         self._changed.clear()
         self._wanted = content
+        self._stir()
         self._changed.wait(FOCUS_S)
 
     def wait_fetched(self, seconds: float) -> bool:
@@ -154,19 +160,32 @@ class Clipboard:
     def close(self) -> None:
         """Own nothing any more."""
         self._closed = True
+        self._stir()
+
+    def _stir(self) -> None:
+        """Nobody looks every few milliseconds: what is restored may stand there for days."""
+        with self._ends:
+            if not self._gone:
+                os.write(self._wake, b".")
 
     def _serve(self) -> None:
         try:
             while not self._closed:
                 self._take()
-                if not self._display.pending_events():
-                    select.select([self._display.fileno()], [], [], 0.02)
+                if not self._closed and not self._display.pending_events():
+                    ready, _, _ = select.select([self._display.fileno(), self._woken], [], [])
+                    if self._woken in ready:
+                        os.read(self._woken, 64)
                 while self._display.pending_events():
                     self._answer(self._display.next_event())
         except Exception:  # noqa: BLE001 - the display is gone, and the clipboard with it
             self._closed = True
         with contextlib.suppress(Exception):
             self._display.close()
+        with self._ends:
+            self._gone = True
+            for end in (self._woken, self._wake):
+                os.close(end)
 
     def _take(self) -> None:
         from Xlib import X

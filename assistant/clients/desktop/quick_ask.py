@@ -8,19 +8,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from assistant.clients.desktop import chips
 from assistant.clients.desktop.asking import Answering, Asking, Post
 from assistant.clients.desktop.chips import Chip
 from assistant.clients.desktop.questions import Questions
+from assistant.clients.desktop.theme import Tone
 from assistant.clients.desktop.underneath import Place
 from assistant.errors import AssistantError, EmptyText, TurnRunning, Unreachable
 
 RESUME_S = 600.0
 """A window that opens again within this time goes on where it was; later it begins anew."""
-
-Tone = Literal["quiet", "good", "bad"]
 
 
 class View(Protocol):

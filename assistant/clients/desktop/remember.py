@@ -10,18 +10,18 @@ import re
 import secrets
 import threading
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from assistant.clients import launch
 from assistant.clients.desktop import picture, selection
 from assistant.clients.desktop.quick import Registry
+from assistant.clients.desktop.theme import Tone
 from assistant.clients.http import Client
 from assistant.config import LIMITS, Paths
 from assistant.errors import AssistantError, Internal, Unreachable
 
-Tone = Literal["quiet", "good", "bad"]
 Tell = Callable[[str, str, Tone], object]
 """Shows the user a title and a line, from any thread."""
 _ADDRESS = re.compile(r"https?://[^\s<>\"']+")

@@ -10,6 +10,8 @@ from typing import Literal
 import msgspec
 
 Wanted = Literal["auto", "light", "dark"]
+Tone = Literal["quiet", "good", "bad"]
+"""Of what is said to the user."""
 _PORTAL_S = 0.5
 
 

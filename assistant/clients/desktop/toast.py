@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 import tkinter as tk
-from typing import Literal
 
 from assistant.clients.desktop import card
-from assistant.clients.desktop.theme import Palette
+from assistant.clients.desktop.theme import Palette, Tone
 from assistant.clients.desktop.tk_thread import TkThread
 
 SHOWN_MS = 2_500
@@ -39,7 +38,7 @@ class Toast:
         self._title.pack(fill="x", pady=(10, 0))
         self._text.pack(fill="x", pady=(2, 10))
 
-    def show(self, title: str, text: str, tone: Literal["quiet", "good", "bad"]) -> None:
+    def show(self, title: str, text: str, tone: Tone) -> None:
         """Show this now, in place of what was shown."""
         self._tk.call(lambda: self._show(title, text, tone))
 

@@ -10,11 +10,8 @@ from typing import Any, Protocol
 from assistant.clients.desktop import card
 from assistant.clients.desktop.answer import Answer
 from assistant.clients.desktop.chips import Chip
-from assistant.clients.desktop.quick_ask import Tone
 from assistant.clients.desktop.theme import Palette
-from assistant.clients.desktop.underneath import Place
 
-WIDTH = 680
 PAUSE_MS = 300
 """Without a keystroke, until what is typed goes ahead."""
 QUESTION_LINES = 6
@@ -38,46 +35,19 @@ class Keys(Protocol):
     def attach_first(self) -> Any: ...
 
 
-class Window:
+class Window(card.Card):
     """See `View` of quick_ask.py. `keys` is set before it is shown."""
 
     keys: Keys
 
     def __init__(self, root: tk.Tk, colours: Palette) -> None:
-        self._root = root
-        self._colours = colours
-        self._place: Place | None = None
+        super().__init__(root, colours, "Nestor")
         self._typing: str | None = None
-        self._top = tk.Toplevel(root, background=colours.line, class_="Nestor")
-        self._top.withdraw()
-        self._top.title("Nestor")
-        self._top.resizable(False, False)
-        self._family = card.family(root)
-        self._fixed = card.fixed(root)
         self._build()
-        card.undecorated(self._top)
+        self._made()
         self._bind()
 
     # --- View ----------------------------------------------------------------------------
-
-    @property
-    def visible(self) -> bool:
-        """Whether it is shown."""
-        return str(self._top.state()) == "normal"
-
-    def show(self, place: Place) -> None:
-        """Appear there, with the focus in the question."""
-        self._place = place
-        self._fit()
-        self._top.deiconify()
-        self._top.lift()
-        self._top.focus_force()
-        self._question.focus_set()
-        self._top.update_idletasks()
-
-    def hide(self) -> None:
-        """Vanish."""
-        self._top.withdraw()
 
     def question(self) -> str:
         """What is typed."""
@@ -127,22 +97,10 @@ class Window:
         """Whether an answer is being written."""
         self._stop.pack(side="right", padx=(6, 0)) if running else self._stop.pack_forget()
 
-    def say(self, text: str, tone: Tone = "quiet") -> None:
-        """One line below everything."""
-        colours = {"quiet": self._colours.faint, "good": self._colours.accent}
-        self._status.configure(text=text, foreground=colours.get(tone, self._colours.bad))
-        self._fit()
-
-    def copy(self, text: str) -> None:
-        """Put it in the clipboard."""
-        self._root.clipboard_clear()
-        self._root.clipboard_append(text)
-
     # --- building it ---------------------------------------------------------------------
 
     def _build(self) -> None:
         colours = self._colours
-        self._card = card.frame(self._top, colours)
         self._question = tk.Text(
             self._card, height=1, width=10, wrap="word", undo=True, relief="flat", borderwidth=0,
             highlightthickness=0, padx=18, pady=16, font=(self._family, 15), spacing3=2,
@@ -150,6 +108,7 @@ class Window:
             insertwidth=2, selectbackground=colours.selected, selectforeground=colours.text,
         )  # fmt: skip
         self._question.pack(fill="x")
+        self._first = self._question
         self._hint = tk.Label(
             self._question, text=_HINT, font=(self._family, 15), background=colours.back,
             foreground=colours.faint, cursor="xterm",
@@ -163,36 +122,19 @@ class Window:
         }  # fmt: skip
         self._body = tk.Frame(self._card, background=colours.back)
         self._asked = tk.Label(
-            self._body, anchor="w", justify="left", wraplength=WIDTH - 40, padx=18,
+            self._body, anchor="w", justify="left", wraplength=card.WIDTH - 40, padx=18,
             font=(self._family, 11), background=colours.back, foreground=colours.faint,
         )  # fmt: skip
         self._asked.pack(fill="x", pady=(12, 0))
         self._answer = Answer(
-            self._body, colours, self._family, self._fixed, self._follow, self.say
+            self._body, colours, self._family, card.fixed(self._root), self._follow, self.say
         )
-        self._foot()
-
-    def _foot(self) -> None:
-        colours = self._colours
-        foot = tk.Frame(self._card, background=colours.field)
-        foot.pack(fill="x", side="bottom")
-        actions = tk.Frame(foot, background=colours.field)
-        actions.pack(side="right", padx=12, pady=8)
-        self._status = tk.Label(
-            foot, anchor="w", justify="left", wraplength=WIDTH - 330, font=(self._family, 10),
-            background=colours.field, foreground=colours.faint,
-        )  # fmt: skip
-        self._status.pack(side="left", padx=(18, 8), pady=8, fill="x", expand=True)
+        actions = self._foot(beside=330)
         for text, name in (
             ("Copy", "copy"), ("Insert", "insert"), ("To phone", "to_phone"), ("New", "fresh"),
         ):  # fmt: skip
             self._button(actions, text, self._doing(name)).pack(side="left", padx=(6, 0))
         self._stop = self._button(actions, "Stop", self._doing("stop"), strong=True)
-
-    def _button(
-        self, parent: tk.Misc, text: str, command: Callable[[], object], *, strong: bool = False
-    ) -> tk.Button:
-        return card.button(parent, self._colours, self._family, text, command, strong=strong)
 
     def _bind(self) -> None:
         keys: dict[str, str] = {
@@ -224,13 +166,7 @@ class Window:
         return lambda: self.keys.attach(chip)
 
     def _breaking(self, name: str) -> Callable[[Any], str]:
-        """A key of ours, which Tk does nothing else with."""
-
-        def pressed(_event: object) -> str:
-            getattr(self.keys, name)()
-            return "break"
-
-        return pressed
+        return card.breaking(self._doing(name))
 
     # --- typing --------------------------------------------------------------------------
 
@@ -278,22 +214,10 @@ class Window:
     def _follow(self, address: str) -> None:
         webbrowser.open(address)
 
-    # --- its size and place --------------------------------------------------------------
-
-    def _fit(self) -> None:
-        """As high as what it shows, at most two thirds of the screen; in the upper part of it."""
-        if self._place is None:
-            return
-        area = self._place.area
-        width = min(WIDTH, area.width)
-        self._answer.limit(int(area.height * 0.5))
+    def _limit(self, screen_height: int) -> None:
+        self._answer.limit(int(screen_height * 0.5))
         counted = self._question.count("1.0", "end", "displaylines")
         lines = counted[0] if isinstance(counted, tuple) else int(counted or 1)
         wanted = max(1, min(lines, QUESTION_LINES))
         if int(self._question.cget("height")) != wanted:
             self._question.configure(height=wanted)
-        self._top.update_idletasks()
-        height = min(self._card.winfo_reqheight() + 2, int(area.height * 0.8))
-        x = area.x + (area.width - width) // 2
-        y = area.y + area.height // 6
-        self._top.geometry(f"{width}x{height}+{x}+{y}")

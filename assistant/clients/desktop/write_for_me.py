@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from assistant.clients.desktop.rewriting import Change, Post, Result, Rewriting, Told, Wish
 from assistant.clients.desktop.selection import Selection
+from assistant.clients.desktop.theme import Tone
 from assistant.clients.desktop.underneath import Place
 from assistant.errors import AssistantError, Internal
 
 _CHOICE = "Enter puts it in place; Esc leaves your text as it was."
-
-Tone = Literal["quiet", "good", "bad"]
 
 
 class View(Protocol):

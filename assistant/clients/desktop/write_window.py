@@ -10,10 +10,7 @@ from assistant.clients.desktop import card
 from assistant.clients.desktop.preview import Preview
 from assistant.clients.desktop.rewriting import Change, Wish
 from assistant.clients.desktop.theme import Palette
-from assistant.clients.desktop.underneath import Place
-from assistant.clients.desktop.write_for_me import Tone
 
-WIDTH = 680
 _HINT = "Choose below, or say what to do…"
 OPERATIONS = (
     ("Rewrite", "rewrite", "r"),
@@ -43,46 +40,19 @@ class Keys(Protocol):
     def forget_tone(self) -> Any: ...
 
 
-class WriteWindow:
+class WriteWindow(card.Card):
     """See `View` of write_for_me.py. `keys` is set before it is shown."""
 
     keys: Keys
 
     def __init__(self, root: tk.Tk, colours: Palette) -> None:
-        self._root = root
-        self._colours = colours
-        self._place: Place | None = None
-        self._top = tk.Toplevel(root, background=colours.line, class_="Nestor")
-        self._top.withdraw()
-        self._top.title("Nestor: Write For Me")
-        self._top.resizable(False, False)
-        self._family = card.family(root)
+        super().__init__(root, colours, "Nestor: Write For Me")
         self._keep = tk.BooleanVar(root, value=False)
-        self._remembered = ""
         self._build()
-        card.undecorated(self._top)
+        self._made()
         self._bind()
 
     # --- View ----------------------------------------------------------------------------
-
-    @property
-    def visible(self) -> bool:
-        """Whether it is shown."""
-        return str(self._top.state()) == "normal"
-
-    def show(self, place: Place) -> None:
-        """Appear there, with the focus in the instruction."""
-        self._place = place
-        self._fit()
-        self._top.deiconify()
-        self._top.lift()
-        self._top.focus_force()
-        self._instruction.focus_set()
-        self._top.update_idletasks()
-
-    def hide(self) -> None:
-        """Vanish."""
-        self._top.withdraw()
 
     def begin(self, text: str, app: str) -> None:
         """The text that is worked on, as it is; no result."""
@@ -125,25 +95,12 @@ class WriteWindow:
 
     def remember(self, tone: str) -> None:
         """The tone that is remembered; empty: none."""
-        self._remembered = tone
         self._tone.configure(text=f"Tone: {tone}" if tone else "Tone")
-
-    def say(self, text: str, tone: Tone = "quiet") -> None:
-        """One line below everything."""
-        colours = {"quiet": self._colours.faint, "good": self._colours.accent}
-        self._status.configure(text=text, foreground=colours.get(tone, self._colours.bad))
-        self._fit()
-
-    def copy(self, text: str) -> None:
-        """Put it in the clipboard."""
-        self._root.clipboard_clear()
-        self._root.clipboard_append(text)
 
     # --- building it ---------------------------------------------------------------------
 
     def _build(self) -> None:
         colours = self._colours
-        self._card = card.frame(self._top, colours)
         self._instruction = tk.Entry(
             self._card, relief="flat", borderwidth=0, highlightthickness=0,
             font=(self._family, 15), background=colours.back, foreground=colours.text,
@@ -151,6 +108,7 @@ class WriteWindow:
             selectforeground=colours.text,
         )  # fmt: skip
         self._instruction.pack(fill="x", padx=18, pady=(16, 10))
+        self._first = self._instruction
         self._hint = tk.Label(
             self._instruction, text=_HINT, font=(self._family, 15), background=colours.back,
             foreground=colours.faint, cursor="xterm", padx=0, pady=0, borderwidth=0,
@@ -163,7 +121,7 @@ class WriteWindow:
         )  # fmt: skip
         self._whose.pack(fill="x", pady=(8, 0))
         self._preview = Preview(self._card, colours, self._family)
-        self._foot()
+        self._actions()
 
     def _menu(self) -> None:
         row = tk.Frame(self._card, background=self._colours.back)
@@ -191,28 +149,14 @@ class WriteWindow:
             button.configure(underline=0 if button is self._translate else 1)
             button.pack(side="left", padx=(0, 6))
 
-    def _foot(self) -> None:
-        colours = self._colours
-        foot = tk.Frame(self._card, background=colours.field)
-        foot.pack(fill="x", side="bottom")
-        actions = tk.Frame(foot, background=colours.field)
-        actions.pack(side="right", padx=12, pady=8)
-        self._status = tk.Label(
-            foot, anchor="w", justify="left", wraplength=WIDTH - 290, font=(self._family, 10),
-            background=colours.field, foreground=colours.faint,
-        )  # fmt: skip
-        self._status.pack(side="left", padx=(18, 8), pady=8, fill="x", expand=True)
+    def _actions(self) -> None:
+        actions = self._foot(beside=290)
         self._copy = self._button(actions, "Copy", lambda: self.keys.copy())
         self._again = self._button(actions, "Again", lambda: self.keys.again())
         self._accept = self._button(actions, "Accept", lambda: self.keys.accept(), strong=True)
         for button in (self._copy, self._again, self._accept):
             button.pack(side="left", padx=(6, 0))
         self._stop = self._button(actions, "Stop", lambda: self.keys.stop(), strong=True)
-
-    def _button(
-        self, parent: tk.Misc, text: str, command: Callable[[], object], *, strong: bool = False
-    ) -> tk.Button:
-        return card.button(parent, self._colours, self._family, text, command, strong=strong)
 
     def _list(self) -> tk.Menu:
         colours = self._colours
@@ -246,10 +190,10 @@ class WriteWindow:
         for _label, operation, key in OPERATIONS:
             keys[f"<Alt-{key}>"] = self._wishing(Wish(operation))
         for name, work in keys.items():
-            self._top.bind(name, _breaking(work))
+            self._top.bind(name, card.breaking(work))
         for name in ("<Return>", "<KP_Enter>"):
             self._instruction.bind(
-                name, _breaking(lambda: self.keys.enter(self._instruction.get()))
+                name, card.breaking(lambda: self.keys.enter(self._instruction.get()))
             )
         self._instruction.bind("<KeyRelease>", lambda event: self._typed())
         self._hint.bind("<Button-1>", lambda event: self._instruction.focus_set())
@@ -260,27 +204,5 @@ class WriteWindow:
         else:
             self._hint.place(x=1, y=0)
 
-    # --- its size and place --------------------------------------------------------------
-
-    def _fit(self) -> None:
-        """As high as what it shows; in the upper part of the screen."""
-        if self._place is None:
-            return
-        area = self._place.area
-        width = min(WIDTH, area.width)
-        self._preview.limit(int(area.height * 0.45))
-        self._top.update_idletasks()
-        height = min(self._card.winfo_reqheight() + 2, int(area.height * 0.8))
-        x = area.x + (area.width - width) // 2
-        y = area.y + area.height // 6
-        self._top.geometry(f"{width}x{height}+{x}+{y}")
-
-
-def _breaking(work: Callable[[], object]) -> Callable[[Any], str]:
-    """A key of ours, which Tk does nothing else with."""
-
-    def pressed(_event: object) -> str:
-        work()
-        return "break"
-
-    return pressed
+    def _limit(self, screen_height: int) -> None:
+        self._preview.limit(int(screen_height * 0.45))
