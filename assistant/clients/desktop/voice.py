@@ -153,7 +153,7 @@ class Voice:
 
 
 class Escape:
-    """The Esc key, ours alone while Nestor listens or speaks, and everybody's as soon as it is silent.
+    """The Esc key, ours alone from the beginning of a talk to its end, and everybody's again then.
 
     Where no keys can be heard, or another program has Esc, the hotkey and `nestor talk cancel` stop it.
     """
