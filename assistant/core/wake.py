@@ -139,11 +139,16 @@ def likeness(text: str, phrase: str) -> float:
 
 
 def after(text: str, phrase: str, least: float = 0.8) -> str:
-    """What was said after the phrase; all of it, if the phrase is not at its beginning."""
+    """What was said after the phrase; all of it, if the phrase is not at its beginning.
+
+    Empty where it is no more than a piece of the phrase: the recogniser may have heard "hey" alone.
+    """
     words = list(re.finditer(r"\w[\w']*", text))
     most = len(_words(phrase)) + 1
     ends = [one.end() for one in words[:most] if likeness(text[: one.end()], phrase) >= least]
-    return text[ends[0] :].lstrip(" ,.!?;:…") if ends else text
+    rest = text[ends[0] :].lstrip(" ,.!?;:…") if ends else text
+    letters = "".join(_words(rest))
+    return "" if letters and letters in "".join(_words(phrase)) else rest
 
 
 def _nearest(words: list[str], wanted: str, sizes: set[int]) -> float:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from sqlite_utils import Database
 
-from assistant.errors import Damaged, StoreError
+from assistant.errors import Damaged, KeyWrong, StoreError
 from assistant.memory import damage
 from assistant.memory.database import translated
 
@@ -78,7 +78,11 @@ class Readers:
         with self._lock:
             if self._idle:
                 return self._idle.pop()
-        db = self._connect()
+        try:
+            db = self._connect()
+        except KeyWrong as exc:
+            # The key has opened this file before; it is the file that cannot be read any more.
+            raise Damaged() from exc
         with self._lock:
             self._open.append(db)
         return db

@@ -2,7 +2,7 @@
 
 import pytest
 
-from assistant.core.wake import BYTES_S, Hit, WakeWord, Word, likeness
+from assistant.core.wake import BYTES_S, Hit, WakeWord, Word, after, likeness
 from assistant.types import Transcript
 
 CHUNK = BYTES_S // 10
@@ -87,3 +87,17 @@ async def test_a_spotter_that_was_early_is_asked_again():
 )  # fmt: skip
 def test_likeness(text, alike):
     assert (likeness(text, "hey jarvis") >= Word().likeness) == alike
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("Hey Jarvis, what time is it?", "what time is it?"), ("Hey, Jarvis! Hey you", "Hey you"),
+        ("What time is it?", "What time is it?"), ("Hey Jarvis.", ""),
+        # Half of it is no question: the rest is still to come.
+        ("Hey", ""), ("Hey Jar", ""), ("Jarvis!", ""), ("Hey Jarvis. Jarvis.", ""),
+        ("Hey, what?", "Hey, what?"), ("Hey Jarvis, 几点了?", "几点了?"),
+    ],
+)  # fmt: skip
+def test_what_was_said_after_the_phrase(text, rest):
+    assert after(text, "hey jarvis") == rest

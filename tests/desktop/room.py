@@ -64,7 +64,8 @@ class Room:
 
     def say(self, samples):
         """Returns when it was said."""
-        command = ["pacat", "--device=air", "--latency-msec=20", "--rate=16000", "--channels=1"]
+        # A player that stutters on a busy machine cuts words in two; what it is late by does no harm.
+        command = ["pacat", "--device=air", "--latency-msec=200", "--rate=16000", "--channels=1"]
         subprocess.run(
             [*command, "--format=s16le"], input=np.asarray(samples, "<i2").tobytes(),
             env=os.environ | self.env, check=True, timeout=60,

@@ -22,13 +22,23 @@ ANSWER = "You left the keys on the kitchen table. Your bag is there as well."
 LONG = " ".join(f"This is sentence number {n} of a long answer." for n in range(1, 12))
 
 
+def answering(home, reply):
+    """A daemon that answers whatever is asked in the same words."""
+    script = home / "script.json"
+    script.write_text(json.dumps({"replies": [reply] * 40, "word_pause_s": 0.02}))
+    return RunningDaemon(home, model=f"fake:{script}").up()
+
+
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory):
-    home = tmp_path_factory.mktemp("home")
-    script = home / "script.json"
-    replies = {"replies": [ANSWER, ANSWER, LONG, LONG] + [ANSWER] * 40, "word_pause_s": 0.02}
-    script.write_text(json.dumps(replies))
-    running = RunningDaemon(home, model=f"fake:{script}").up()
+    running = answering(tmp_path_factory.mktemp("home"), ANSWER)
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def talkative(tmp_path_factory):
+    running = answering(tmp_path_factory.mktemp("talkative"), LONG)
     yield running
     assert running.stop() == 0
 
@@ -71,7 +81,8 @@ class User:
                 while name not in self.names():
                     await asyncio.sleep(0.01)
         except TimeoutError:
-            raise AssertionError(f"no {name}, but {self.names()}") from None
+            seen = [(seen, data) for _, seen, data in self.seen]
+            raise AssertionError(f"no {name}, but {seen}") from None
 
     async def ask(self, room, question):
         await self.talk.start()
@@ -121,8 +132,8 @@ def recordings(folder, samples):
 
 
 @pytest.mark.parametrize("how", ["key", "escape"])
-async def test_the_voice_stops_at_once(daemon, room, say, how):  # noqa: F811
-    async with User(daemon) as user:
+async def test_the_voice_stops_at_once(talkative, room, say, how):  # noqa: F811
+    async with User(talkative) as user:
         await user.ask(room, say(QUESTION))
         await user.until("speaking")
         async with asyncio.timeout(10):
