@@ -71,7 +71,7 @@ def test_a_killed_daemon_leaves_its_turn_as_failed(tmp_path):
     path = f"/api/v1/conversations/{conversation}/turns"
     with (
         pytest.raises(httpx.TransportError),
-        daemon.api.stream("POST", path, json={"text": "remember my words"}) as response,
+        daemon.api.stream("POST", path, json={"text": "tell me a long story"}) as response,
     ):
         for event in events(response.iter_lines()):
             if event[1] == "token":
@@ -80,7 +80,7 @@ def test_a_killed_daemon_leaves_its_turn_as_failed(tmp_path):
     daemon.model = "fake"
     daemon.up()
     turns = daemon.api.get(f"/api/v1/conversations/{conversation}").json()["turns"]
-    assert [(turn["text"], turn["status"]) for turn in turns] == [("remember my words", "failed")]
+    assert [(turn["text"], turn["status"]) for turn in turns] == [("tell me a long story", "failed")]
     assert turns[0]["error"]["code"] == "stopped"
     assert daemon.ask("hello", conversation)[-1][1] == "done"
     assert daemon.stop() == 0
