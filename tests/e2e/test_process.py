@@ -80,7 +80,9 @@ def test_a_killed_daemon_leaves_its_turn_as_failed(tmp_path):
     daemon.model = "fake"
     daemon.up()
     turns = daemon.api.get(f"/api/v1/conversations/{conversation}").json()["turns"]
-    assert [(turn["text"], turn["status"]) for turn in turns] == [("tell me a long story", "failed")]
+    assert [(turn["text"], turn["status"]) for turn in turns] == [
+        ("tell me a long story", "failed")
+    ]
     assert turns[0]["error"]["code"] == "stopped"
     assert daemon.ask("hello", conversation)[-1][1] == "done"
     assert daemon.stop() == 0
