@@ -9,13 +9,15 @@ from typing import Any, get_args
 import click
 
 from assistant import __version__
-from assistant.clients import console, evaluation, forgetting, safekeeping
+from assistant.clients import console, evaluation, safekeeping
+from assistant.clients.chat import ask, chat
 from assistant.clients.commands import EXIT_FAILED, Group, daemon, example, json_option
 from assistant.clients.devices import devices
 from assistant.clients.hotkey import hotkey
 from assistant.clients.learning import learning, suggestions
+from assistant.clients.memories import forget, recall, remember
 from assistant.clients.models import models
-from assistant.clients.orders import VERBS, order, talk
+from assistant.clients.orders import talk
 from assistant.clients.page import open_page
 from assistant.clients.pairing import pair
 from assistant.clients.sources import sources
@@ -25,11 +27,8 @@ from assistant.clients.write import write
 from assistant.config import Paths, Settings, load_paths, load_settings, owner_token
 from assistant.errors import (
     AlreadyRunning,
-    AssistantError,
-    ConversationNotFound,
     InvalidInput,
     KeyMissing,
-    Unreachable,
 )
 from assistant.evaluation.exams import EXAMS
 from assistant.instance import find
@@ -142,138 +141,6 @@ def doctor(as_json: bool) -> None:
                 console.line(f"      {check['hint']}")
     if not all(check["ok"] for check in found):
         sys.exit(EXIT_FAILED)
-
-
-@example('nestor ask "Where does my sister live?"')
-@main.command()
-@click.argument("text", nargs=-1, required=True)
-@click.option("--continue", "-c", "again", is_flag=True, help="Go on with the latest conversation.")
-@click.option("--no-memory", is_flag=True, help="Leave memories out of the prompt.")
-@click.option("--verbose", "-v", is_flag=True, help="Show the receipt.")
-@json_option
-def ask(text: tuple[str, ...], again: bool, no_memory: bool, verbose: bool, as_json: bool) -> None:
-    """Ask one question and print the answer as it comes.
-
-    One of the words start, stop and toggle alone opens or closes the window on the desktop.
-    """
-    if len(text) == 1 and text[0] in VERBS:
-        return order("ask", text[0], as_json=as_json)
-    with daemon() as client:
-        conversation = _latest(client) if again else client.post("/api/v1/conversations", {})["id"]
-        events = client.stream(
-            f"/api/v1/conversations/{conversation}/turns",
-            {"text": " ".join(text), "memory": not no_memory},
-        )
-        if as_json:
-            return console.as_json(_answer(conversation, list(events)))
-        seen = console.pieces(events)
-    if verbose:
-        console.receipt(seen)
-    return None
-
-
-@example("nestor chat")
-@main.command()
-@click.option("--continue", "-c", "again", is_flag=True, help="Go on with the latest conversation.")
-@click.option("--verbose", "-v", is_flag=True, help="Show a receipt after each answer.")
-@click.option("--json", "as_json", is_flag=True, help="Print each answer as a line of JSON.")
-def chat(again: bool, verbose: bool, as_json: bool) -> None:
-    """Talk. An empty line or Ctrl-D ends it."""
-    import json
-    from functools import partial
-
-    from assistant.clients import keystrokes
-
-    with daemon() as client:
-        conversation = _latest(client) if again else client.post("/api/v1/conversations", {})["id"]
-        path = f"/api/v1/conversations/{conversation}/turns"
-        client.warm(conversation)
-        # What is typed goes ahead at each pause, so that the answer comes sooner.
-        sent_ahead = partial(client.warm, conversation)
-        while text := keystrokes.line("" if as_json else "> ", sent_ahead):
-            try:
-                if as_json:
-                    answer = _answer(conversation, list(client.stream(path, {"text": text})))
-                    click.echo(json.dumps(answer, ensure_ascii=False))
-                    continue
-                seen = console.pieces(client.stream(path, {"text": text}))
-                if verbose:
-                    console.receipt(seen)
-            except Unreachable:
-                raise
-            except AssistantError as exc:
-                console.error(exc)
-
-
-@example('nestor remember "My sister Ana lives in Lyon"')
-@main.command()
-@click.argument("text", nargs=-1, required=True)
-@click.option(
-    "--kind", default="note", show_default=True, help="fact, preference, event, task, note."
-)
-@click.option("--said-at", help="When it was said (ISO 8601); now if left out.")
-@json_option
-def remember(text: tuple[str, ...], kind: str, said_at: str | None, as_json: bool) -> None:
-    """Store a memory."""
-    with daemon() as client:
-        body = {"text": " ".join(text), "kind": kind, "said_at": said_at, "source": "cli"}
-        row = client.post("/api/v1/memories", body)
-    return console.as_json(row) if as_json else console.line(f"Remembered ({row['id']}).")
-
-
-@example('nestor recall "sister"')
-@main.command()
-@click.argument("query", nargs=-1, required=True)
-@click.option("-k", default=5, show_default=True, type=click.IntRange(1, 100), help="How many.")
-@json_option
-def recall(query: tuple[str, ...], k: int, as_json: bool) -> None:
-    """Show the memories nearest to a question."""
-    with daemon() as client:
-        found = client.post("/api/v1/memories/search", {"query": " ".join(query), "k": k})
-    if as_json:
-        return console.as_json(found["items"])
-    for row in found["items"]:
-        text = f"{row['source']}: {row['text']}" if row.get("place") else row["text"]
-        console.line(f"{row['score']:.2f}  {row['said_at'][:10]}  {text}  ({row['id']})")
-    if not found["items"]:
-        console.line("Nothing comes to mind.")
-    return None
-
-
-@example('nestor forget "my sister\'s address"')
-@main.command()
-@click.argument("query", nargs=-1)
-@click.option("--id", "ids", multiple=True, help="Forget this memory; may be repeated.")
-@click.option("--source", help="All from this source: its id, or a memory's source, exactly.")
-@click.option("--after", help="All that was said from then on (ISO 8601), turns of chats too.")
-@click.option("--before", help="All that was said before then.")
-@click.option("--everything", is_flag=True, help="All memories and conversations.")
-@click.option("--dry-run", is_flag=True, help="Only say what would go.")
-@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
-@json_option
-def forget(query: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool, **which: Any) -> None:
-    """Forget for good, say what went, and search all files for what may be left of it."""
-    body = {name: value for name, value in which.items() if value}
-    body |= {"query": " ".join(query)} if query else {}
-    if len({"range" if name in ("after", "before") else name for name in body}) != 1:
-        raise InvalidInput(
-            "Say what to forget.",
-            "Give either words, --id, --source, --after and --before, or --everything.",
-        )
-    with daemon() as client:
-        if query and not yes and not dry_run:
-            body = {"ids": _choose(client, str(body["query"]))}
-        elif not {"query", "ids"} & set(body) or dry_run:
-            told = client.post("/api/v1/forget", body | {"dry_run": True})
-            if dry_run:
-                return console.as_json(told) if as_json else forgetting.would_go(told)
-            if not yes:
-                forgetting.would_go(told)
-                click.confirm("Forget all of this?", abort=True, err=True)
-            body |= {"confirm": told["confirm"]} if "confirm" in told else {}
-        nothing: dict[str, Any] = {"forgotten": [], "backups": []}
-        told = nothing if body == {"ids": []} else client.post("/api/v1/forget", body)
-    return console.as_json(told) if as_json else forgetting.went(told)
 
 
 @example("nestor backup")
@@ -473,12 +340,17 @@ def token(as_json: bool) -> None:
 
 
 for command in (
+    ask,
+    chat,
     devices,
+    forget,
     hotkey,
     learning,
     models,
     open_page,
     pair,
+    recall,
+    remember,
     sources,
     suggestions,
     talk,
@@ -509,26 +381,3 @@ def _sources(data: dict[str, int]) -> str:
     if data["indexing"]:
         said += f"; indexing, {data['done']} of {data['total']}"
     return said + (f"; {data['unavailable']} away" if data["unavailable"] else "")
-
-
-def _latest(client: Any) -> str:
-    rows = client.get("/api/v1/conversations", limit=1)["items"]
-    if not rows:
-        raise ConversationNotFound("There is no conversation to go on with.", "Ask without -c.")
-    return str(rows[0]["id"])
-
-
-def _answer(conversation: str, events: list[Any]) -> dict[str, Any]:
-    by_name = {event.event: event.data for event in events}
-    return {
-        "conversation": conversation,
-        "turn": by_name["started"]["turn"],
-        "text": "".join(event.data["text"] for event in events if event.event == "token"),
-        "recalled": by_name["recalled"]["items"],
-        "receipt": by_name["receipt"],
-    }
-
-
-def _choose(client: Any, query: str) -> list[str]:
-    found = client.post("/api/v1/memories/search", {"query": query, "k": 5})["items"]
-    return [row["id"] for row in found if click.confirm(f"Forget: {row['text']}", err=True)]

@@ -33,9 +33,7 @@
         SocketUnsafe               the owner's socket cannot be made safely
       NotFound                   the thing named is not there
         RouteNotFound  MethodNotAllowed  MemoryNotFound  ConversationNotFound
-        TurnNotFound  ModelNotFound  BackupNotFound  SourceNotFound
-        DeviceNotFound  SuggestionNotFound  ParcelNotFound
-        TurnNotFound  ModelNotFound  BackupNotFound  VoiceNotFound
+        TurnNotFound  ModelNotFound  BackupNotFound  SourceNotFound  VoiceNotFound
         DeviceNotFound  SuggestionNotFound  ParcelNotFound  ActionNotFound
       Conflict                   not in this state
         TurnRunning                this conversation is still answering
