@@ -57,6 +57,10 @@ _RULES: tuple[tuple[str, Language, str], ...] = (
 _COMPILED = tuple(
     (verb, language, re.compile(_PLEASE + rule, re.I | re.S)) for verb, language, rule in _RULES
 )
+_STATED: tuple[tuple[Language, re.Pattern[str]], ...] = (
+    ("en", re.compile(r"(?:no|nope|wrong|actually|that's wrong|you're wrong)[,.!:;]+ *(?:actually[, ]+)?(?P<t>[^?\n]{4,200})$", re.I)),
+    ("fr", re.compile(r"(?:non|faux|en fait|c'est faux|tu te trompes)[,.!:;]+ *(?:en fait[, ]+)?(?P<t>[^?\n]{4,200})$", re.I)),
+)  # fmt: skip
 _IDIOMS = re.compile(r"(?:it|about it|that i asked|the (?:rest|above|last (?:message|question))|my (?:last )?(?:message|question)|me not|ça|cela|ce que j'ai dit)[.! ]*$", re.I)  # fmt: skip
 _YES = frozenset("yes y yep yeah sure ok okay do oui ouais d'accord vas-y confirme confirm".split())
 _ALL = frozenset("all both everything tout tous toutes deux".split())
@@ -82,6 +86,15 @@ def parse(text: str) -> Command | None:
         if verb == "forget" and _IDIOMS.match(about):
             continue
         return Command(verb, about, language)  # type: ignore[arg-type]
+    return None
+
+
+def stated(text: str) -> tuple[str, Language] | None:
+    """The statement that a text sets against what was said: "no, Ana lives in Nice now"; None if none."""
+    plain = text.strip().replace("’", "'")  # noqa: RUF001
+    for language, rule in _STATED:
+        if found := rule.match(plain):
+            return found["t"].strip(), language
     return None
 
 

@@ -57,7 +57,7 @@ class Orders:
         """
         command, chosen = commands.parse(text), commands.choice(text)
         if command is None and chosen is None:
-            return None
+            return await self._stated(conversation_id, text) if store else None
         if command is not None and not store and command.verb in ("remember", "correct"):
             return _order(text, _saying(phrases.say(command.language, "storing_off")))
         last: Turn | None = None
@@ -81,8 +81,7 @@ class Orders:
 
     async def heard(self, conversation_id: str, text: str, turn_id: str) -> Effect:
         """Take what a message for the model states; see `Knowledge.heard`."""
-        last = await self._last(conversation_id) if _pronoun(text) else None
-        before = last.text if last else ""
+        before = await self._before(conversation_id, text)
         return await self._knowledge.heard(text, before=before, episode=turn_id)
 
     # --- what is said on its own -----------------------------------------------------------
@@ -182,6 +181,27 @@ class Orders:
             return told(effect, command.language)
 
         return _order(text, run)
+
+    async def _stated(self, conversation_id: str, text: str) -> Order | None:
+        """Of "no, Ana lives in Nice now", where it changes something: told at once, not left to a model."""
+        found = commands.stated(text)
+        if found is None:
+            return None
+        said, language = found
+        before = await self._before(conversation_id, said)
+        if not await self._knowledge.contradicts(said, before=before):
+            return None
+
+        async def run(turn_id: str) -> Outcome:
+            effect = await self._knowledge.heard(said, before=before, episode=turn_id)
+            return told(effect, language)
+
+        return _order(text, run)
+
+    async def _before(self, conversation_id: str, text: str) -> str:
+        """What was said last, where it tells who "she" is."""
+        last = await self._last(conversation_id) if _pronoun(text) else None
+        return last.text if last else ""
 
     async def _last(self, conversation_id: str) -> Turn | None:
         turns, _ = await self._log.history(conversation_id)

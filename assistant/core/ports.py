@@ -112,6 +112,10 @@ class Knowledge(Protocol):
         """Take the corrections among a message's plain statements."""
         ...
 
+    async def contradicts(self, text: str, *, before: str = "") -> bool:
+        """Whether a text is nothing but statements that `heard` would take."""
+        ...
+
     async def correctable(self, value: str, *, asked: str, recalled: Sequence[str] = ()) -> bool:
         """Whether `correct` would know what to do."""
         ...

@@ -55,11 +55,8 @@ class Knowledge:
             return Effect()
         moment = self._clock()
 
-        def read(db: Database) -> tuple[Segment, ...]:
-            segments = claims.read(text, about=meant_by(db, before), known=subjects.is_name(db))
-            return tuple(s for s in segments if s.claims and facts.contradicted(db, [s]))
-
-        segments = await self._memories.read(read)
+        read = await self._memories.read(lambda db: _against(db, text, before))
+        segments = [segment for segment, changes in read if changes]
         if not segments:
             return Effect()
 
@@ -70,6 +67,13 @@ class Knowledge:
             return done
 
         return await self._effect(work)
+
+    async def contradicts(self, text: str, *, before: str = "") -> bool:
+        """Whether a text is nothing but statements, by its author, that change something known."""
+        if own_words(text) != text or not sayable(text):
+            return False
+        read = await self._memories.read(lambda db: _against(db, text, before))
+        return bool(read) and all(changes for _, changes in read)
 
     async def correctable(self, value: str, *, asked: str, recalled: Sequence[str] = ()) -> bool:
         """Whether `correct` would know what to do."""
@@ -185,6 +189,12 @@ def _take(
     )  # fmt: skip
     item = facts.Fresh(rows.fresh(new, moment), (segment,), episode, once=True)
     done.told.append(facts.store_one(db, item, model, done))
+
+
+def _against(db: Database, text: str, before: str) -> list[tuple[Segment, bool]]:
+    """What a text states, each with whether it changes something known."""
+    segments = claims.read(text, about=meant_by(db, before), known=subjects.is_name(db))
+    return [(s, bool(s.claims) and bool(facts.contradicted(db, [s]))) for s in segments]
 
 
 def meant_by(db: Database, before: str) -> Who | None:

@@ -42,9 +42,11 @@ def test_remember_correct_ask_and_take_back(daemon, chat):
     (stored,) = receipt["memory"]["stored"]
     assert receipt["memories"] == [{"id": stored, "score": 1.0, "tokens": 0}]
 
-    said, receipt = chat("No, Ana lives in Nice now")  # a statement: the model answers
-    assert receipt["model"] == "fake"
+    said, receipt = chat("No, Ana lives in Nice now")
+    assert receipt["model"] == "none"
     assert receipt["memory"]["closed"] == [stored]
+    assert "Ana lives in Nice now" in said
+    assert "Lyon" in said  # what holds no longer
     assert texts(daemon) == ["Ana lives in Nice now"]
 
     said, receipt = chat("What do you know about my sister?")
@@ -80,6 +82,34 @@ def test_no_it_is(daemon, chat):
     _, receipt = chat("No, it's raining there")  # no place: for the model
     assert receipt["model"] == "fake"
     assert sorted(texts(daemon)) == ["Ana lives in Nice", "I live in Brest"]
+
+
+def test_a_no_that_changes_nothing_or_says_more_is_for_the_model(daemon, chat):
+    chat("Remember that my sister Ana lives in Lyon")
+    for text in (
+        "No, that joke was better",
+        "No, Ana likes tea",
+        "No, Ana lives in Lyon",
+        "No, Ana lives in Nice now. Tell her I said hello.",
+        "Ana moved to Nice",
+    ):
+        _, receipt = chat(text)
+        assert receipt["model"] == "fake", text
+    _, receipt = chat("No, she lives in Rome now", store=False)
+    assert receipt["model"] == "fake"
+    assert receipt["memory"] == {}
+
+
+def test_the_same_in_french_and_of_her_who_was_spoken_of(daemon, chat):
+    chat("Remember that my sister Ana lives in Lyon")
+    said, receipt = chat("Non, Ana habite à Nice maintenant")
+    assert receipt["model"] == "none"
+    assert "Nice" in said
+    chat("Where does Ana live?")
+    said, receipt = chat("No, she lives in Rome now")
+    assert receipt["model"] == "none"
+    (row,) = texts(daemon)
+    assert "Rome" in row
 
 
 def test_a_negation_closes_and_stores_nothing(daemon, chat):

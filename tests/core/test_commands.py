@@ -2,7 +2,7 @@
 
 import pytest
 
-from assistant.core.commands import Choice, choice, parse
+from assistant.core.commands import Choice, choice, parse, stated
 
 COMMANDS = [
     ("Remember that I live in Lyon", "remember", "I live in Lyon"),
@@ -79,3 +79,18 @@ def test_what_is_for_the_model(text):
 )  # fmt: skip
 def test_choices(text, expected):
     assert choice(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("No, Ana lives in Nice now", ("Ana lives in Nice now", "en")),
+        ("Actually, I moved to Porto.", ("I moved to Porto.", "en")),
+        ("Non, Ana habite à Nice maintenant", ("Ana habite à Nice maintenant", "fr")),
+        ("En fait, j’habite à Brest", ("j'habite à Brest", "fr")),
+        ("No, does Ana live in Nice?", None), ("No", None), ("Nobody lives in Nice", None),
+        ("Ana lives in Nice now", None), ("No, listen:\nAna lives in Nice", None),
+    ],
+)  # fmt: skip
+def test_what_is_set_against_something(text, expected):
+    assert stated(text) == expected
