@@ -25,8 +25,8 @@ PICTURES = Path(__file__).parent / "pictures"
 FIELD = str(Path(__file__).parent / "field.py")
 # The menu of an icon whose daemon runs and has answered something.
 ENTRIES = (
-    "chat", "talk", "catch up", "notes", "remember", "recent", "page", "model", "pause", "devices",
-    "settings", "autostart", "quit",
+    "chat", "talk", "wake word", "catch up", "notes", "remember", "recent", "page", "model", "pause",
+    "devices", "settings", "autostart", "quit",
 )  # fmt: skip
 
 

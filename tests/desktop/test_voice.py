@@ -22,7 +22,7 @@ from assistant.clients.desktop.actions import Actions
 from assistant.clients.desktop.hotkeys import Combination
 from assistant.clients.desktop.voice import Escape, Voice
 from assistant.config import Settings, load_paths
-from assistant.errors import NoDisplay, Unreachable
+from assistant.errors import MicrophoneMissing, NoDisplay, Unreachable
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 
@@ -157,12 +157,14 @@ def test_the_wake_word_works_under_the_icon_and_can_be_closed(tray, room, say): 
     assert "hours of sound" in log
     assert tray.cli("wake", "wrong", told["items"][0]["id"], "--not").returncode == 0
     assert " woke (" in tray.cli("wake", "log").stdout
-    assert tray.cli("wake", "stop").returncode == 0
+    tray.choose("wake word")
     tray.until("idle")
     before = len(tray.chats())
     room.say(np.concatenate([say("Hey Jarvis! What is the time?"), sounds.silence(1.5)]))
-    time.sleep(1.5)
+    assert tray.status()["shown"] == "idle"
     assert len(tray.chats()) == before
+    tray.choose("wake word")
+    tray.until("waiting")
 
 
 def test_no_microphone_is_told_and_the_icon_stays(tray, room):
@@ -214,18 +216,73 @@ async def test_esc_is_held_only_between_on_and_off():
     assert keys.held is None
 
 
+class Desk:
+    def __init__(self):
+        self.actions, self.taken, self.told = Actions(), set(), []
+
+    def take(self, what, *, on):
+        (self.taken.add if on else self.taken.discard)(what)
+
+    async def notify(self, notice):
+        self.told.append(notice.title)
+        return True
+
+
+class Ears:
+    """A wake word's microphone, or none."""
+
+    def __init__(self):
+        self.show, self.open, self.fault, self.starts = None, False, None, 0
+
+    async def start(self):
+        self.starts += 1
+        if self.fault:
+            raise self.fault
+        self.open = True
+        self.show("waiting", {"word": "hey jarvis"})
+
+    async def stop(self):
+        self.open = False
+        self.show("idle", {})
+
+
+async def test_the_menu_opens_and_closes_the_microphone_of_the_wake_word(tmp_path, monkeypatch):
+    monkeypatch.setattr("assistant.clients.desktop.voice.AGAIN_S", 0.0)
+    desk, ears = Desk(), Ears()
+    voice = Voice(load_paths({"NESTOR_HOME": str(tmp_path)}), Settings(wake_word="alexa"), desk)
+    voice._wake, ears.show = ears, voice._woke
+    voice._escape = Escape(voice.hush, lambda: None)
+    await desk.actions.run("wake.toggle")
+    assert desk.taken == {"waiting", "wake_word"}
+    # Unplugged: the microphone is closed, and it is not shown as open.
+    ears.open = False
+    voice._woke("error", {"error": MicrophoneMissing().body()})
+    assert desk.taken == set()
+    ears.fault = MicrophoneMissing()
+    with pytest.raises(MicrophoneMissing):
+        await desk.actions.run("wake.toggle")
+    ears.fault = None
+    async with asyncio.timeout(5):
+        while not ears.open:  # it went on trying
+            await asyncio.sleep(0)
+    assert desk.taken == {"waiting", "wake_word"}
+    await desk.actions.run("wake.toggle")
+    assert desk.taken == set()
+    # Who stops it while it tries has stopped it.
+    ears.fault = MicrophoneMissing()
+    with pytest.raises(MicrophoneMissing):
+        await desk.actions.run("wake.start")
+    await desk.actions.run("wake.stop")
+    starts, ears.fault = ears.starts, None
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert (ears.starts, ears.open) == (starts, False)
+    assert desk.told == [MicrophoneMissing().message], "told once, by the notice; an order raises"
+    voice._wake = None
+    await voice.close()
+
+
 async def test_esc_is_given_back_when_a_talk_goes_wrong(tmp_path):
-    class Desk:
-        def __init__(self):
-            self.actions, self.taken, self.told = Actions(), set(), []
-
-        def take(self, what, *, on):
-            (self.taken.add if on else self.taken.discard)(what)
-
-        async def notify(self, notice):
-            self.told.append(notice.title)
-            return True
-
     desk, keys = Desk(), Keys()
     voice = Voice(load_paths({"NESTOR_HOME": str(tmp_path)}), Settings(), desk)
     voice._escape = Escape(voice.hush, lambda: keys)

@@ -86,6 +86,11 @@ class WakeWatch:
         self.paused = False
         """Set while a key is held: then what is said is not for the wake word."""
 
+    @property
+    def open(self) -> bool:
+        """Whether the microphone is open for it."""
+        return self._microphone.open
+
     async def start(self) -> None:
         """Listen from now on. Raises WakeWordOff, Unreachable and the like if it cannot begin."""
         if self._running is None or self._running.done():
@@ -117,16 +122,19 @@ class WakeWatch:
 
     async def _run(self, line: Line | None) -> None:
         while True:
+            problem: AssistantError | None = None
             try:
                 line = line or await self._begin()
                 await self._listen(line)
             except (Unreachable, MicrophoneMissing) as exc:
-                self._show("error", {"error": exc.body()})
+                problem = exc
             finally:
                 self._microphone.stop()
                 if line is not None:
                     await line.close()
                 line = self._line = None
+            if problem is not None:  # the microphone is closed by now, and so it is shown
+                self._show("error", {"error": problem.body()})
             await asyncio.sleep(AGAIN_S)
 
     async def _begin(self) -> Line:
