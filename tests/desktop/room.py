@@ -78,6 +78,12 @@ class Room:
         loud = np.flatnonzero(np.abs(samples.astype(int)) > 200)
         return samples[loud[0] : loud[-1] + 1] if len(loud) else samples[:0]
 
+    def quiet(self, seconds):
+        """Whether something was heard since the last call of `heard`, and then nothing for so long."""
+        samples = np.frombuffer(bytes(self._heard[: len(self._heard) // 2 * 2]), "<i2")
+        loud = np.flatnonzero(np.abs(samples.astype(int)) > 200)
+        return bool(len(loud)) and len(samples) - int(loud[-1]) >= seconds * 16_000
+
     def loud(self):
         """Whether the last tenth of a second had any sound."""
         last = np.frombuffer(bytes(self._heard[-3200:][: len(self._heard[-3200:]) // 2 * 2]), "<i2")
