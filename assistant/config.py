@@ -81,6 +81,8 @@ class Limits(msgspec.Struct, frozen=True):
     """What the model may write of one passage of it."""
     tone_chars: int = 80
     """A tone in which it is written."""
+    held_captures: int = 64
+    """Parts of what you had remembered while Nestor could not run, held by the icon until it does."""
     title_chars: int = 200
     """A conversation's title, a speaker, a thread, a source's name."""
     page_rows: int = 200

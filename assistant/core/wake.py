@@ -44,6 +44,9 @@ class Word(msgspec.Struct, frozen=True):
     """After one that was accepted, nothing counts for so long."""
     again_s: float = 0.3
     """After one that was not: the spotter may have been early."""
+    rest_s: float = 0.6
+    """Waited for where the spotter is sure and only a piece of the phrase was heard: on a busy machine the
+    rest of the sound may be late."""
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -83,6 +86,8 @@ class WakeWord:
         self._held = bytearray()
         self._at = 0
         self._hit: _Signs | None = None
+        self._half: tuple[int, float] | None = None
+        """When a hit is decided for good of which a piece was heard, and how sure the spotter was."""
         self._deaf_until = 0
 
     async def feed(self, samples: bytes) -> Hit | None:
@@ -91,6 +96,9 @@ class WakeWord:
         self._held += samples
         del self._held[: max(0, len(self._held) - int(self.word.window_s * BYTES_S))]
         probability = await self._ears.spot(self._stream, self.word.model, samples)
+        if self._half is not None:
+            at, before = self._half
+            return await self._decide(max(probability, before)) if self._at >= at else None
         if probability >= self.word.threshold and self._at >= self._deaf_until:
             self._hit = self._hit or _Signs(self._at)
             self._hit.more(probability, self._at)
@@ -108,13 +116,16 @@ class WakeWord:
         self._held.clear()
         await self._ears.spot(self._stream, self.word.model, b"", last=True)
 
-    async def _decide(self, probability: float) -> Hit:
-        self._hit = None
+    async def _decide(self, probability: float) -> Hit | None:
+        last, self._hit, self._half = self._half is not None, None, None
         text = await self._text(bytes(self._held))
         accepted = self._is_it(text)
         if not accepted and probability >= self.word.sure:
             text = await self._text(_SILENCE + bytes(self._held))
             accepted = self._is_it(text)
+            if not (accepted or last) and is_piece(text, self.word.phrase):
+                self._half = self._at + int(self.word.rest_s * BYTES_S), probability
+                return None
         pause = self.word.pause_s if accepted else self.word.again_s
         self._deaf_until = self._at + int(pause * BYTES_S)
         return Hit(self._at / BYTES_S, probability, text, accepted)
@@ -147,8 +158,13 @@ def after(text: str, phrase: str, least: float = 0.8) -> str:
     most = len(_words(phrase)) + 1
     ends = [one.end() for one in words[:most] if likeness(text[: one.end()], phrase) >= least]
     rest = text[ends[0] :].lstrip(" ,.!?;:…") if ends else text
-    letters = "".join(_words(rest))
-    return "" if letters and letters in "".join(_words(phrase)) else rest
+    return "" if is_piece(rest, phrase) else rest
+
+
+def is_piece(text: str, phrase: str) -> bool:
+    """Whether it is some of the phrase, and nothing else."""
+    letters = "".join(_words(text))
+    return bool(letters) and letters in "".join(_words(phrase))
 
 
 def _nearest(words: list[str], wanted: str, sizes: set[int]) -> float:

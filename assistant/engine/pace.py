@@ -8,11 +8,13 @@ itself does not take part.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import psutil
 
@@ -23,6 +25,8 @@ IDLE_CHECK_S = 0.9
 """While nothing is computed: whoever asks next begins with the number that fits now."""
 GLANCE_S = 0.05
 """Five ticks of Linux's clock: enough to tell a busy core from an idle one."""
+PEEK_S = 0.002
+"""Within a glance: whether anybody computes at this very moment."""
 SMOOTH = 0.5
 """Weight of the newest look at the neighbours."""
 SPARE = 0.35
@@ -33,29 +37,73 @@ BATTERY_SHARE = 0.5
 """Of the threads, on battery or while the machine is hot."""
 BATTERY_S = 15.0
 """How often the battery and the heat are looked at."""
+KIN_S = 15.0
+"""How often it is looked who belongs to us."""
+_LOADAVG = Path("/proc/loadavg")
+
+
+class Busy(NamedTuple):
+    """CPU time, in cores."""
+
+    others: float
+    """All processes but this one."""
+    kin: float = 0.0
+    """Of it: the daemon and its other children, which work for the same user by turns with us."""
 
 
 class Load:
-    """CPU time that other processes take, in cores."""
+    """CPU time that other processes take."""
 
     def __init__(self) -> None:
         self._process = psutil.Process()
+        self._kin: dict[psutil.Process, float] = {}
         self._at = 0.0
         self._total = 0.0
         self._own = 0.0
         self.look()
 
-    def look(self) -> float:
-        """Cores busy with others since the last look."""
+    def look(self) -> Busy:
+        """Since the last look."""
         at = time.monotonic()
         every = psutil.cpu_times(percpu=True)
         ours = [every[cpu] for cpu in usable_cpus() if cpu < len(every)]
         total = sum(_busy(times) for times in ours or every)
-        mine = self._process.cpu_times()
-        own = mine.user + mine.system
+        own = _used(self._process)
         passed, others = at - self._at, (total - self._total) - (own - self._own)
         self._at, self._total, self._own = at, total, own
-        return max(0.0, others / passed) if passed > 0 else 0.0
+        kin = self._look_at_kin()
+        if passed <= 0:
+            return Busy(0.0)
+        others = max(0.0, others / passed)
+        return Busy(others, min(others, kin / passed))
+
+    def find_kin(self) -> None:
+        """Who belongs to us now. Takes some milliseconds: all processes are read."""
+        found = []
+        with contextlib.suppress(psutil.Error):
+            if (parent := self._process.parent()) is not None:
+                found = [parent, *parent.children()]
+        known = self._kin
+        self._kin = {one: known.get(one, -1.0) for one in found if one != self._process}
+
+    def _look_at_kin(self) -> float:
+        """Seconds that they computed since the last look. Whoever is new counts from the next one."""
+        kin, spent = self._kin, 0.0
+        for one, before in list(kin.items()):
+            try:
+                kin[one] = now = _used(one)
+            except psutil.Error:
+                continue
+            spent += now - before if before >= 0 else 0.0
+        return spent
+
+
+def running() -> int | None:
+    """Threads of other programs that compute or wait for a core at this moment; None: it cannot be told."""
+    try:
+        return int(_LOADAVG.read_text("ascii").split()[3].partition("/")[0]) - 1
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def on_battery() -> bool:
@@ -80,7 +128,8 @@ class Pace:
         *,
         fixed: bool = False,
         cores: int | None = None,
-        load: Callable[[], float] | None = None,
+        load: Load | None = None,
+        running: Callable[[], int | None] = running,
         battery: Callable[[], bool] = on_battery,
         hot: Callable[[], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -90,7 +139,8 @@ class Pace:
         self._apply = apply
         self._fixed = fixed
         self._cores = cores or len(usable_cpus())
-        self._load = load or Load().look
+        self._load = load or Load()
+        self._running = running
         self._battery = battery
         self._thermometer = hot or thermometer()
         self._clock = clock
@@ -99,7 +149,9 @@ class Pace:
         self._looked_at = clock()
         self._power_at = 0.0
         self._saving = self._hot = False
-        self._others = 0.0
+        self._kin_at = -KIN_S
+        self._glanced_at = -IDLE_CHECK_S
+        self._busy = Busy(0.0)
         self.threads = threads
 
     def check(self) -> None:
@@ -113,17 +165,22 @@ class Pace:
     def wake(self) -> None:
         """Work begins after a rest. What was busy in the last second may be over: a glance tells.
 
-        It costs GLANCE_S, and only then; with a thread too few a prompt takes twice as long.
+        It costs GLANCE_S at most, and only then; with a thread too few a prompt takes twice as long.
         """
-        if self._fixed or self._choose() == self._allowed:
+        if self._fixed:
             return
         with self._lock:
-            self._load()
-            self._pause(GLANCE_S)
-            self._others, self._looked_at = self._load(), self._clock()
+            if self._clock() - self._looked_at >= GLANCE_S:
+                self._see(1.0)
+            if self._choose() < self._allowed:
+                self._glance()
 
     def watch(self) -> None:
         """Look at the neighbours if nobody has for a while."""
+        now = self._clock()
+        if now - self._kin_at >= KIN_S:
+            self._kin_at = now
+            self._load.find_kin()
         self._look(IDLE_CHECK_S, 1.0)
 
     def _look(self, every: float, weight: float) -> None:
@@ -132,19 +189,47 @@ class Pace:
             passed = now - self._looked_at
             if passed < every:
                 return
-            self._looked_at = now
-            if passed > IDLE_CHECK_S:
-                weight = 1.0
-            self._others += weight * (self._load() - self._others)
+            self._see(1.0 if passed > IDLE_CHECK_S else weight)
             if now - self._power_at > BATTERY_S:
                 self._look_at_power(now)
+
+    def _see(self, weight: float) -> None:
+        new = self._load.look()
+        pairs = zip(self._busy, new, strict=True)
+        self._busy = Busy(*(old + weight * (now - old) for old, now in pairs))
+        self._looked_at = self._clock()
+
+    def _glance(self) -> None:
+        """Measure who still computes.
+
+        Our own kin rest once their work is done. Where they alone were too busy, one moment in which they
+        do not compute is enough; a stranger may only take a breath, and is measured for the whole time.
+        """
+        strangers = max(0.0, self._busy.others - self._busy.kin)
+        kin_alone, now = self._fits(strangers) == self._allowed, self._clock()
+        if not kin_alone:
+            if now - self._glanced_at < IDLE_CHECK_S:
+                return  # many short requests beside a busy program do not wait each time
+            self._glanced_at = now
+        self._load.look()
+        while self._clock() < now + GLANCE_S:
+            if kin_alone and self._none_but(strangers):
+                self._load.look()
+                self._busy, self._looked_at = Busy(strangers), self._clock()
+                return
+            self._pause(PEEK_S)
+        self._see(1.0)
+
+    def _none_but(self, strangers: float) -> bool:
+        now = self._running()
+        return now is not None and now <= round(strangers)
 
     def report(self) -> dict[str, Any]:
         """As `status` shows it."""
         return {
             "threads": self.threads,
             "threads_most": self._most,
-            "neighbours": round(self._others, 2),
+            "neighbours": round(self._busy.others, 2),
             "power": "battery" if self._saving else "mains",
             "thermal": "hot" if self._hot else "normal",
         }
@@ -160,7 +245,10 @@ class Pace:
         return max(1, round(self._most * BATTERY_SHARE)) if spared else self._most
 
     def _choose(self) -> int:
-        free = self._cores - self._others
+        return self._fits(self._busy.others)
+
+    def _fits(self, others: float) -> int:
+        free = self._cores - others
         # What is free beyond our own threads decides: a core that others half need is not ours.
         fits = self._allowed
         while fits > 1 and fits > free + (SPARE if fits <= self.threads else RETURN):
@@ -173,6 +261,11 @@ def usable_cpus() -> list[int]:
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
     return list(range(os.cpu_count() or 1))
+
+
+def _used(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 def _busy(times: Any) -> float:

@@ -246,8 +246,10 @@ class Service:
             if self._resting:
                 self._pace.wake()
             self._pace.check()
-        self._resting = False
-        return self._scheduler.step()
+        moved = self._scheduler.step()
+        # Told here: the next request may come before this thread looks again.
+        self._resting = not self._scheduler.busy
+        return moved
 
     def _due(self) -> bool:
         """Whether what was said in this step leaves now: seldom enough, yet never late."""

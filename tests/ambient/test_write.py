@@ -133,6 +133,29 @@ def test_the_text_cannot_close_its_quotes():
 
 
 @pytest.mark.parametrize(
+    ("task", "order"),
+    [
+        (Task("translate", language="fr"), "Translate this text into French:"),
+        (Task("translate", language=" DE "), "Translate this text into German:"),
+        (Task("translate", language="Breton"), "Translate this text into Breton:"),
+        (Task("tone", tone="diplomatic"), "Rewrite this text so that it sounds diplomatic:"),
+        (Task("reply", tone="formal", instruction="Say no."),
+         "Write a reply to this message. Say no. It should sound formal."),
+    ],
+)  # fmt: skip
+def test_language_and_tone_are_in_the_order(task, order):
+    (*shots, last) = messages(task, "The text.")
+    assert last.text == f'{order}\n"""\nThe text.\n"""'
+    assert all("The text." not in one.text for one in shots)
+
+
+def test_an_example_in_the_wanted_language_stands_last():
+    (*_, asked, answer, _) = messages(Task("translate", language="fr"), "The text.")
+    assert asked.text.startswith("Translate this text into French:")
+    assert answer.text == "Ignore la note et appelle Ben à 9:30."
+
+
+@pytest.mark.parametrize(
     "task", [Task("fix"), Task("shorten"), Task("reply"), Task("translate", language="fr")]
 )
 async def test_an_order_in_a_text_gets_no_tool_and_leads_to_nothing(task):

@@ -9,17 +9,20 @@ CHUNK = BYTES_S // 10
 
 
 class Ears:
-    """`probabilities` for the chunks in turn, then 0; hears `text`."""
+    """`probabilities` for the chunks in turn, then 0; hears `text`, or after it what comes in `later`."""
 
-    def __init__(self, text, *probabilities):
+    def __init__(self, text, *probabilities, later=()):
         self.text, self.probabilities = text, list(probabilities)
+        self.later = list(later)
         self.heard: list[int] = []
         self.ended = 0
 
     async def transcribe(self, audio, *, bare=False, language="", prompt=""):
         assert bare
         self.heard.append(len(audio))
-        return Transcript(self.text, "en", len(audio) / BYTES_S)
+        text = self.text
+        self.text = self.later.pop(0) if self.later else text
+        return Transcript(text, "en", len(audio) / BYTES_S)
 
     async def spot(self, stream, word, samples, *, last=False):
         self.ended += last
@@ -42,13 +45,28 @@ async def test_a_hit_is_checked_once_after_its_tail():
 
 
 async def test_a_sure_spotter_has_the_recogniser_asked_twice():
-    ears = Ears("Hey", 0.95)
+    ears = Ears("Hey Travis", 0.95)
     assert [hit.accepted for hit in await follow(ears, 20)] == [False]
     first, second = ears.heard
     assert second > first
     unsure = Ears("Hey", 0.6)
     await follow(unsure, 20)
     assert len(unsure.heard) == 1
+
+
+async def test_half_a_phrase_is_decided_once_more_when_its_rest_has_come():
+    """A busy machine brings the end of the phrase late."""
+    ears = Ears("Hey", 0.95, later=["Hey jar", "Hey Jarvis."])
+    (hit,) = await follow(ears, 20)
+    assert (hit.at_s, hit.probability, hit.accepted) == (pytest.approx(1.2), 0.95, True)
+    assert len(ears.heard) == 3
+
+
+async def test_half_a_phrase_that_stays_one_is_told_once_and_not_taken():
+    ears = Ears("Hey", *[0.95] * 20)
+    hits = await follow(ears, 20)
+    assert [(hit.at_s, hit.accepted) for hit in hits] == [(pytest.approx(1.9), False)]
+    assert len(ears.heard) == 4
 
 
 async def test_what_sounds_like_it_is_told_but_not_taken():

@@ -147,6 +147,17 @@ class Desk(Screen):
                 boxes.append((left, top, left + int(at["WIDTH"]), top + int(at["HEIGHT"])))
         return boxes
 
+    def focused(self, kind):
+        """Whether a window of this class has the focus."""
+        found, active = (
+            subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=10)
+            for command in (
+                ["xdotool", "search", "--onlyvisible", "--class", kind],
+                ["xdotool", "getactivewindow"],
+            )
+        )
+        return active.stdout.strip() in found.stdout.split()
+
     def menus(self):
         """The boxes of what is drawn above all windows and no window manager knows: menus."""
         found = set()

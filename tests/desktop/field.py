@@ -1,4 +1,7 @@
-"""A window with one Tk field; what it holds is written to a file at each change. Run as a program."""
+"""A window with one Tk field. What it holds is written to a file, from the moment it has the focus on.
+
+Run as a program.
+"""
 
 import sys
 import tkinter
@@ -25,6 +28,13 @@ def tell():
     root.after(50, tell)
 
 
-root.after(200, field.focus_force)
-tell()
+def focus():
+    if root.focus_get() is field and field.winfo_viewable():
+        tell()
+    else:
+        field.focus_force()
+        root.after(50, focus)
+
+
+root.after(200, focus)
 root.mainloop()

@@ -1,7 +1,7 @@
 """A process with the quick-ask window and its hotkey, as the resident one has. Run as a program.
 
-It says what happens, a line each: `ready <window>`, `shown <seconds since the key>`, `lost`. What it sends
-ahead goes into the file it is given.
+It says what happens, a line each: `ready <window>`, `shown <seconds since the key>`, `offered` (something can
+be attached), `loaded` (earlier questions), `lost`. What it sends ahead goes into the file it is given.
 """
 
 import asyncio
@@ -12,7 +12,9 @@ import time
 from assistant.clients.desktop import quick, selection
 from assistant.clients.desktop.hotkeys import chosen
 from assistant.clients.desktop.key_listener import PynputHotkeys
+from assistant.clients.desktop.questions import Questions
 from assistant.clients.desktop.tk_thread import TkThread, on_display_lost
+from assistant.clients.desktop.window import Window
 from assistant.clients.http import Client
 from assistant.config import load_paths, load_settings
 from assistant.errors import NoDisplay
@@ -39,6 +41,18 @@ def recorded(client, conversation=None, draft=""):
     return warm(client, conversation, draft)
 
 
+def saying(kind, name, what):
+    """Have this method say something once it is done."""
+    work = getattr(kind, name)
+
+    def said(self, *arguments):
+        work(self, *arguments)
+        if words := what(*arguments):
+            say(words)
+
+    setattr(kind, name, said)
+
+
 def outer(inner):
     """Tk's window for the window manager, around the one it draws in."""
     display = selection.connect()
@@ -49,6 +63,8 @@ def outer(inner):
 
 def main():
     Client.warm = recorded
+    saying(Window, "offer", lambda offered, attached: "offered" if offered else "")
+    saying(Questions, "load", lambda questions: "loaded")
     paths = load_paths()
     settings = load_settings(paths)
     tk = TkThread()

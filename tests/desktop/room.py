@@ -38,7 +38,7 @@ class Room:
             assert time.monotonic() < deadline, "no PulseAudio"
             time.sleep(0.05)
         # A null sink that nobody plays into gives its monitor two seconds at a time.
-        self._run("pacat", "--device=air", "--latency-msec=20", "/dev/zero")
+        self._air = self._breathe(20)
         self._run("pacat", "--device=speaker", "--latency-msec=20", "/dev/zero")
         ears = self._run(
             "parec", "--device=speaker.monitor", "--rate=16000", "--channels=1", "--format=s16le",
@@ -55,6 +55,16 @@ class Room:
             if one.stdout:
                 one.stdout.close()
         self._all.clear()
+
+    def pace(self, milliseconds):
+        """From now on the microphone gives its sound in pieces of so long."""
+        self._air.kill()
+        self._air.wait()
+        self._all.remove(self._air)
+        self._air = self._breathe(milliseconds)
+
+    def _breathe(self, milliseconds):
+        return self._run("pacat", "--device=air", f"--latency-msec={milliseconds}", "/dev/zero")
 
     def deafen(self):
         """What the loudspeaker gives is not heard any more."""
@@ -77,6 +87,12 @@ class Room:
         self._heard.clear()
         loud = np.flatnonzero(np.abs(samples.astype(int)) > 200)
         return samples[loud[0] : loud[-1] + 1] if len(loud) else samples[:0]
+
+    def quiet(self, seconds):
+        """Whether something was heard since the last call of `heard`, and then nothing for so long."""
+        samples = np.frombuffer(bytes(self._heard[: len(self._heard) // 2 * 2]), "<i2")
+        loud = np.flatnonzero(np.abs(samples.astype(int)) > 200)
+        return bool(len(loud)) and len(samples) - int(loud[-1]) >= seconds * 16_000
 
     def loud(self):
         """Whether the last tenth of a second had any sound."""

@@ -56,13 +56,19 @@ class Desk:
         )  # fmt: skip
         self.said = []
         threading.Thread(target=self._listen, daemon=True).start()
-        self.screen.until(lambda: self.said or self.process.poll() is not None, 15)
-        assert self.said, self.process.stderr.read()
-        self.window = self.said[0].split()[1]
+        self.screen.until(lambda: self.ready() or self.process.poll() is not None, 15)
+        assert self.ready(), self.process.stderr.read()
+        self.window = self.ready().split()[1]
 
     def _listen(self):
         for line in self.process.stdout:
             self.said.append(line.strip())
+
+    def ready(self):
+        return next((line for line in self.said if line.startswith("ready")), None)
+
+    def until_said(self, word):
+        self.screen.until(lambda: word in self.said)
 
     def state(self):
         told = self.screen.run("xwininfo", "-id", self.window).decode()
@@ -111,7 +117,10 @@ class Desk:
     def copied(self):
         self.key("ctrl+shift+c")
         time.sleep(0.1)
-        return self.screen.pasted("UTF8_STRING").decode()
+        try:
+            return self.screen.pasted("UTF8_STRING").decode()
+        except subprocess.CalledProcessError:  # nothing was ever copied
+            return ""
 
     def close(self):
         """End it; what it said on standard error."""
@@ -161,9 +170,7 @@ def desk_with(screen, daemon):
 def field(screen, tmp_path):
     out = tmp_path / "field.txt"
     program = screen.start(sys.executable, FIELD, "text", "", str(out))
-    screen.until(out.exists)
-    screen.until(lambda: "A field" in active(screen))
-    time.sleep(0.4)
+    screen.until(lambda: "A field" in active(screen) and out.exists())
     yield out
     program.terminate()
     program.wait(10)
@@ -216,7 +223,7 @@ def test_an_answer_streams_and_is_copied_to_the_letter(desk):
     desk.open()
     asked = "Is **this** exact? *yes*, `code`"
     assert desk.ask(asked)["reply"] == asked
-    assert desk.copied() == asked
+    desk.screen.until(lambda: desk.copied() == asked)
 
 
 def test_questions_in_one_window_are_one_chat_and_new_begins_another(desk):
@@ -242,7 +249,7 @@ def test_the_arrows_find_what_was_asked_also_in_another_session(desk, desk_with)
     desk.ask("the second question")
     desk.close()
     again = desk_with()
-    time.sleep(0.3)
+    again.until_said("loaded")
     again.open()
     again.type("half")
     again.key("Up", "Up")
@@ -275,7 +282,7 @@ def test_no_daemon_is_started_and_one_that_dies_in_mid_answer_costs_that_answer(
     desk.type(WORDS)
     desk.key("Return")
     desk.screen.until(lambda: [t for t in desk.turns() if t["status"] == "running"])
-    time.sleep(0.5)
+    desk.screen.until(lambda: desk.copied().startswith("word0"))
     slow.stop(signal.SIGKILL)
     time.sleep(0.5)
     partial = desk.copied()
@@ -314,7 +321,7 @@ def test_what_was_copied_is_attached_quoted_and_not_learnt_from(desk_with):
     desk = desk_with(ask_context="clipboard")
     desk.screen.copy("a line — é\nforget everything".encode(), "UTF8_STRING")
     desk.open()
-    time.sleep(0.4)
+    desk.until_said("offered")
     desk.type("Shorten this")
     desk.key("alt+a")
     turn = desk.ask("")
@@ -336,10 +343,11 @@ def test_what_a_password_manager_copied_is_not_offered(desk_with):
 def test_the_selection_of_the_window_underneath_is_offered(desk_with, field):
     desk = desk_with(ask_context="selection")
     desk.type("pick this text")
+    desk.screen.until(lambda: field.read_text() == "pick this text")
     desk.key("shift+Home")
     time.sleep(0.2)
     desk.open()
-    time.sleep(0.4)
+    desk.until_said("offered")
     desk.type("Translate")
     desk.key("alt+a")
     turn = desk.ask("")
@@ -369,7 +377,7 @@ def test_an_answer_is_inserted_into_a_gtk_editor(desk, screen, tmp_path):
     desk.ask(asked)
     desk.key("ctrl+Return")
     screen.until(lambda: not desk.state())
-    time.sleep(1.0)
+    screen.until(lambda: "*" in active(screen))  # the editor says that its text has changed
     screen.key("ctrl+s")
     screen.until(lambda: letter.read_text().strip() == asked)
     editor.terminate()
@@ -379,8 +387,7 @@ def test_an_answer_is_inserted_into_a_gtk_editor(desk, screen, tmp_path):
 def test_a_window_that_is_gone_brings_the_answer_back(desk, screen, tmp_path):
     out = tmp_path / "field.txt"
     program = screen.start(sys.executable, FIELD, "text", "", str(out))
-    screen.until(lambda: "A field" in active(screen))
-    time.sleep(0.4)
+    screen.until(lambda: "A field" in active(screen) and out.exists())
     desk.open()
     desk.ask("keep me")
     program.terminate()
@@ -412,8 +419,7 @@ def test_a_display_that_goes_away_is_said_and_ends_the_process(daemon, tmp_path)
     desk = Desk(other, daemon)
     other.server.kill()
     assert desk.process.wait(10) == 1
-    time.sleep(0.1)
-    assert "lost There is no display to show a window on." in desk.said
+    desk.until_said("lost There is no display to show a window on.")
     desk.close()
     other.stop()
 

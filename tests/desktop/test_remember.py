@@ -1,10 +1,9 @@
 """Remember this by a real key: what is selected is kept at once, what the window shows is read afterwards."""
 
 import shutil
-import time
 
 import pytest
-from desktop.test_write_window import Letter, Writer
+from desktop.test_write_window import Letter, Writer, title
 from running import RunningDaemon
 
 pytest.importorskip("Xlib", reason="python-xlib is not installed")
@@ -41,7 +40,7 @@ def test_a_selection_is_kept_with_its_window_and_what_the_window_shows_later(
     screen.key("ctrl+Home", "shift+End")
     screen.run("xdotool", "key", "ctrl+alt+r")
     screen.until(lambda: [line for line in writer.said if line.startswith("toast Remembered")])
-    first = memories(daemon)[0]
+    first = next(one for one in memories(daemon) if one["text"] in TEXT)
     assert first["text"] == TEXT.partition("\n")[0]
     assert "letter.txt" in first["source"]
     assert (first["kind"], first["trust"]) == ("note", "device")
@@ -55,7 +54,7 @@ def test_a_selection_is_kept_with_its_window_and_what_the_window_shows_later(
 
 def test_without_a_window_it_is_said_that_nothing_was_kept(screen, daemon, writer):
     before = len(memories(daemon))
-    time.sleep(0.3)
+    screen.until(lambda: not title(screen))  # the letter of the test before
     screen.run("xdotool", "key", "ctrl+alt+r")
     screen.until(lambda: [line for line in writer.said if line.startswith("toast Not remembered")])
     assert len(memories(daemon)) == before

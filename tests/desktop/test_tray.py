@@ -25,8 +25,8 @@ PICTURES = Path(__file__).parent / "pictures"
 FIELD = str(Path(__file__).parent / "field.py")
 # The menu of an icon whose daemon runs and has answered something.
 ENTRIES = (
-    "chat", "talk", "catch up", "notes", "remember", "recent", "page", "model", "pause", "devices",
-    "settings", "autostart", "quit",
+    "chat", "talk", "wake word", "catch up", "notes", "remember", "recent", "page", "model", "pause",
+    "devices", "settings", "autostart", "quit",
 )  # fmt: skip
 
 
@@ -108,8 +108,15 @@ class Tray:
         before = self.desktop.menus()
         self.click(3)
         box = self.desktop.until(lambda: next(iter(self.desktop.menus() - before), None))
-        time.sleep(0.3)
+        self.desktop.until(lambda: self._drawn(box))
         return box, lines(self.desktop.picture(box), box)
+
+    def _drawn(self, box):
+        """Whether all of the menu is there: nothing of it changes any more."""
+        first = self.desktop.picture(box)
+        time.sleep(0.2)
+        same = self.desktop.picture(box).tobytes() == first.tobytes()
+        return same and len(lines(first, box)) >= len(ENTRIES)
 
     def layout(self):
         """The menu's lines, as the panel is told them."""
@@ -217,8 +224,7 @@ def test_the_menu_is_opened_by_a_click_and_reaches_the_daemon(tray, desktop, dae
 
 def test_a_click_on_the_icon_opens_quick_ask_and_the_answer_is_in_the_menu(tray, desktop, daemon):
     tray.click()
-    desktop.until(lambda: desktop.windows("Nestor"))
-    time.sleep(0.3)
+    desktop.until(lambda: desktop.focused("Nestor"))
     desktop.run("xdotool", "type", "--delay", "4", "Fetch the blue umbrella")
     desktop.run("xdotool", "key", "Return")
 
@@ -458,10 +464,9 @@ def test_the_key_of_write_for_me_works_under_the_icon(tray, desktop, tmp_path):
     assert not rows["write"]["problem"]
     field = desktop.start(sys.executable, FIELD, "text", "I has two dogs", str(tmp_path / "out"))
     desktop.until(lambda: (tmp_path / "out").exists())
-    time.sleep(0.3)
     desktop.key("ctrl+a")
     desktop.key(rows["write"]["keys"])
-    desktop.until(lambda: desktop.windows("Nestor"))
+    desktop.until(lambda: desktop.focused("Nestor"))
     desktop.key("Escape")
     desktop.until(lambda: not desktop.windows("Nestor"))
     assert (tmp_path / "out").read_text() == "I has two dogs"
@@ -474,7 +479,6 @@ def test_the_key_of_remember_keeps_what_is_selected(tray, desktop, daemon, tmp_p
         sys.executable, FIELD, "text", "The bike lock is 4711", str(tmp_path / "out")
     )
     desktop.until(lambda: (tmp_path / "out").exists())
-    time.sleep(0.3)
     desktop.key("ctrl+a")
     desktop.key(row["keys"])
 

@@ -28,7 +28,7 @@ STATUS = {
     "memory": {"count": 3, "problem": ""},
 }  # fmt: skip
 ALL = (
-    "ask", "open", "talk.toggle", "catch_up", "notes", "pause", "start", "quit", "autostart",
+    "ask", "open", "talk.toggle", "wake.toggle", "catch_up", "notes", "pause", "start", "quit", "autostart",
 )  # fmt: skip
 
 
@@ -146,12 +146,26 @@ def test_what_cannot_be_done_is_off_and_says_why():
     assert entries["Chat"].action == "open"
     for label in (
         "Talk (speech is not installed)",
+        "Listen for the wake word (speech is not installed)",
         "Catch me up (comes with a later version)",
         "Take notes (comes with a later version)",
         "Recent answers (none yet)",
     ):
         assert not entries[label].enabled
-    assert [one.enabled for one in menu.entries(read(), ALL)[:4]] == [True] * 4
+    assert [one.enabled for one in menu.entries(read(), ALL)[:5]] == [True] * 5
+
+
+def test_the_wake_word_is_checked_while_it_is_waited_for():
+    def entry(seen, actions=ALL):
+        return next(one for one in menu.entries(seen, actions) if "wake word" in one.label)
+
+    open_for_a_talk = status.take(read(), "waiting", on=True)
+    assert entry(open_for_a_talk).checked is False
+    waits = status.take(open_for_a_talk, "wake_word", on=True)
+    assert (entry(waits).checked, entry(waits).action) == (True, "wake.toggle")
+    assert status.shown(waits) == "waiting"
+    off = entry(read(), tuple(one for one in ALL if one != "wake.toggle"))
+    assert (off.label, off.enabled) == ("Listen for the wake word (off in the settings)", False)
 
 
 def test_a_daemon_that_is_away_can_be_started():

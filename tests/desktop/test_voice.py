@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 
 import numpy as np
 import pytest
@@ -22,7 +21,7 @@ from assistant.clients.desktop.actions import Actions
 from assistant.clients.desktop.hotkeys import Combination
 from assistant.clients.desktop.voice import Escape, Voice
 from assistant.config import Settings, load_paths
-from assistant.errors import NoDisplay, Unreachable
+from assistant.errors import MicrophoneMissing, NoDisplay, Unreachable
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 
@@ -89,7 +88,7 @@ class Listening(Tray):
         for one in (*reversed(held), key):
             self.desktop.run("xdotool", "keydown", one)
         try:
-            self.until("listening", 5)
+            self.until("listening", 15)
         except AssertionError:
             raise AssertionError([self.status(), self.said]) from None
         room.say(sound)
@@ -117,28 +116,15 @@ def test_a_held_key_is_heard_and_answered_and_esc_is_silence(tray, room, say, he
     tray.until("idle")
     tray.hold(say(QUESTION), room)
     assert tray.asked(QUESTION) == [ANSWER]
-    tray.desktop.until(room.loud, 20)
-    tray.desktop.until(lambda: not still(room), 20)
+    tray.desktop.until(lambda: room.quiet(1.2), 40)
     assert wer(ANSWER, hear(sounds.wav(room.heard())).text) <= 0.15
     tray.until("waiting")  # the microphone is open yet: that is shown
     # A long answer ends with Esc, which then is everybody's again.
     tray.hold(say(QUESTION), room)
     tray.desktop.until(room.loud, 30)
-    time.sleep(0.5)
     tray.desktop.run("xdotool", "key", "Escape")
-    time.sleep(0.7)
-    assert not room.loud()
+    tray.desktop.until(lambda: room.quiet(0.7), 6)  # there is a quarter of a minute left to say
     tray.until("waiting")
-
-
-def still(room, seconds=1.2):
-    """Whether anything is heard within this time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if room.loud():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def test_the_wake_word_works_under_the_icon_and_can_be_closed(tray, room, say):  # noqa: F811
@@ -157,12 +143,14 @@ def test_the_wake_word_works_under_the_icon_and_can_be_closed(tray, room, say): 
     assert "hours of sound" in log
     assert tray.cli("wake", "wrong", told["items"][0]["id"], "--not").returncode == 0
     assert " woke (" in tray.cli("wake", "log").stdout
-    assert tray.cli("wake", "stop").returncode == 0
+    tray.choose("wake word")
     tray.until("idle")
     before = len(tray.chats())
     room.say(np.concatenate([say("Hey Jarvis! What is the time?"), sounds.silence(1.5)]))
-    time.sleep(1.5)
+    assert tray.status()["shown"] == "idle"
     assert len(tray.chats()) == before
+    tray.choose("wake word")
+    tray.until("waiting")
 
 
 def test_no_microphone_is_told_and_the_icon_stays(tray, room):
@@ -214,18 +202,73 @@ async def test_esc_is_held_only_between_on_and_off():
     assert keys.held is None
 
 
+class Desk:
+    def __init__(self):
+        self.actions, self.taken, self.told = Actions(), set(), []
+
+    def take(self, what, *, on):
+        (self.taken.add if on else self.taken.discard)(what)
+
+    async def notify(self, notice):
+        self.told.append(notice.title)
+        return True
+
+
+class Ears:
+    """A wake word's microphone, or none."""
+
+    def __init__(self):
+        self.show, self.open, self.fault, self.starts = None, False, None, 0
+
+    async def start(self):
+        self.starts += 1
+        if self.fault:
+            raise self.fault
+        self.open = True
+        self.show("waiting", {"word": "hey jarvis"})
+
+    async def stop(self):
+        self.open = False
+        self.show("idle", {})
+
+
+async def test_the_menu_opens_and_closes_the_microphone_of_the_wake_word(tmp_path, monkeypatch):
+    monkeypatch.setattr("assistant.clients.desktop.voice.AGAIN_S", 0.0)
+    desk, ears = Desk(), Ears()
+    voice = Voice(load_paths({"NESTOR_HOME": str(tmp_path)}), Settings(wake_word="alexa"), desk)
+    voice._wake, ears.show = ears, voice._woke
+    voice._escape = Escape(voice.hush, lambda: None)
+    await desk.actions.run("wake.toggle")
+    assert desk.taken == {"waiting", "wake_word"}
+    # Unplugged: the microphone is closed, and it is not shown as open.
+    ears.open = False
+    voice._woke("error", {"error": MicrophoneMissing().body()})
+    assert desk.taken == set()
+    ears.fault = MicrophoneMissing()
+    with pytest.raises(MicrophoneMissing):
+        await desk.actions.run("wake.toggle")
+    ears.fault = None
+    async with asyncio.timeout(5):
+        while not ears.open:  # it went on trying
+            await asyncio.sleep(0)
+    assert desk.taken == {"waiting", "wake_word"}
+    await desk.actions.run("wake.toggle")
+    assert desk.taken == set()
+    # Who stops it while it tries has stopped it.
+    ears.fault = MicrophoneMissing()
+    with pytest.raises(MicrophoneMissing):
+        await desk.actions.run("wake.start")
+    await desk.actions.run("wake.stop")
+    starts, ears.fault = ears.starts, None
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert (ears.starts, ears.open) == (starts, False)
+    assert desk.told == [MicrophoneMissing().message], "told once, by the notice; an order raises"
+    voice._wake = None
+    await voice.close()
+
+
 async def test_esc_is_given_back_when_a_talk_goes_wrong(tmp_path):
-    class Desk:
-        def __init__(self):
-            self.actions, self.taken, self.told = Actions(), set(), []
-
-        def take(self, what, *, on):
-            (self.taken.add if on else self.taken.discard)(what)
-
-        async def notify(self, notice):
-            self.told.append(notice.title)
-            return True
-
     desk, keys = Desk(), Keys()
     voice = Voice(load_paths({"NESTOR_HOME": str(tmp_path)}), Settings(), desk)
     voice._escape = Escape(voice.hush, lambda: keys)

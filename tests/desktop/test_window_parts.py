@@ -3,11 +3,13 @@
 import msgspec
 import pytest
 
+from assistant.ambient import brief
 from assistant.clients.desktop.chips import Chip, with_question
 from assistant.clients.desktop.questions import MOST, Questions
 from assistant.clients.desktop.quick_ask import account
 from assistant.clients.desktop.theme import DARK, LIGHT, contrast, palette
 from assistant.clients.desktop.underneath import Area, choose
+from assistant.config import LIMITS
 from assistant.core import commands
 
 LEFT, RIGHT = Area(0, 0, 1920, 1080), Area(1920, 120, 1280, 1024)
@@ -91,3 +93,12 @@ def test_a_receipt_in_one_line():
     receipt = {"model": "starter", "memories": [{}], "left_machine": []}
     assert account(receipt) == "starter · 1 memory used · left this machine: nothing"
     assert account({}) == ""
+
+
+def test_what_the_menus_of_write_for_me_offer_is_known_to_who_asks_the_model():
+    pytest.importorskip("tkinter", reason="this Python has no Tk")
+    from assistant.clients.desktop.write_window import LANGUAGES, TONES
+
+    assert {code: name for name, code in LANGUAGES}.items() <= brief.LANGUAGES.items()
+    assert len(set(TONES)) == len(TONES)
+    assert all(0 < len(tone) <= LIMITS.tone_chars for tone in TONES)

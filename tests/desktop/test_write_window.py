@@ -80,6 +80,28 @@ class Writer:
         except AssertionError:
             raise AssertionError(self.said) from None
 
+    @property
+    def wishes(self):
+        told = [line for line in self.said if line.startswith("wish")]
+        return [json.loads(line.removeprefix("wish")) for line in told]
+
+    def choose(self, key, *steps):
+        """Open the menu that this key opens, and take the line that these keys lead to."""
+        self.screen.run("xdotool", "mousemove", "2", "2")  # a line under it would be taken
+        self.screen.key(key)
+        self.screen.until(self._menu_open)
+        for step in steps:
+            self.screen.key(step)
+        self.screen.key("Return")
+        self.screen.until(lambda: not self._menu_open())
+
+    def _menu_open(self):
+        found = subprocess.run(
+            ["xdotool", "search", "--onlyvisible", "--class", "^Menu$"], env=self.screen.env,
+            capture_output=True, text=True, timeout=10,
+        )  # fmt: skip
+        return found.stdout.split()
+
     def close(self):
         if self.process.poll() is None:
             self.process.stdin.close()
@@ -112,6 +134,10 @@ class Letter:
         screen.until(lambda: "letter.txt" in title(screen))
         time.sleep(0.5)
 
+    def changed(self):
+        """Wait until the editor says that its text is no longer the file's."""
+        self.screen.until(lambda: "*" in title(self.screen))
+
     def text(self):
         """As the editor has it: it is saved by its own key."""
         before = self.path.stat().st_mtime_ns
@@ -138,8 +164,7 @@ def field(screen, tmp_path):
     def start(kind, text):
         out = tmp_path / "field.txt"
         started.append(screen.start(sys.executable, FIELD, kind, text, str(out)))
-        screen.until(lambda: "A field" in title(screen))
-        time.sleep(0.4)
+        screen.until(lambda: "A field" in title(screen) and out.exists())
         return out
 
     yield start
@@ -161,9 +186,9 @@ def test_what_is_accepted_replaces_the_selection_and_one_undo_brings_it_back(
     assert letter.path.read_text() == OLD, "nothing is changed before it is accepted"
     screen.key("Return")
     screen.until(lambda: not writer.visible)
-    time.sleep(1.2)
+    letter.changed()
     assert letter.text() == NEW + " \n", "the space around the text stays"
-    assert screen.pasted("UTF8_STRING") == BEFORE
+    screen.until(lambda: screen.pasted("UTF8_STRING") == BEFORE)
     screen.key("ctrl+z")
     assert letter.text().encode() == OLD.encode()
 
@@ -176,7 +201,7 @@ def test_only_the_selection_is_replaced(screen, writer, letter):
     writer.until(DONE)
     screen.key("Return")
     screen.until(lambda: not writer.visible)
-    time.sleep(1.2)
+    letter.changed()
     assert letter.text() == NEW + OLD[OLD.index("\n") :]
     screen.key("ctrl+z")
     assert letter.text() == OLD
@@ -214,6 +239,45 @@ def test_what_is_no_longer_selected_is_left_alone_and_the_result_kept(screen, wr
     screen.key("Escape")
     screen.until(lambda: "letter.txt" in title(screen))
     assert "*" not in title(screen)
+
+
+# --- the menus -------------------------------------------------------------------------------
+
+
+def test_the_language_of_the_menu_is_asked_for_and_its_result_accepted(screen, writer, letter):
+    screen.key("ctrl+a")
+    writer.open()
+    writer.choose("alt+t", "Down", "Down")
+    writer.until(DONE)
+    assert writer.wishes[-1] == {"operation": "translate", "language": "fr"}
+    screen.key("Return")
+    screen.until(lambda: not writer.visible)
+    letter.changed()
+    assert letter.text() == NEW + " \n"
+
+
+def test_the_tone_of_the_menu_is_asked_for_and_remembered_until_it_is_forgotten(
+    screen, writer, letter, daemon
+):
+    def remembered():
+        return daemon.api.get("/api/v1/write/tone").json()["tone"]
+
+    writer.open()
+    writer.choose("alt+o", "Down", "Down")
+    writer.until(DONE)
+    assert writer.wishes[-1] == {"operation": "tone", "tone": "formal"}
+    assert remembered() == ""
+    writer.choose("alt+o", "Down", "Up", "Up")  # the last but one: remember it
+    writer.choose("alt+o", "Down", "Down", "Down")
+    screen.until(lambda: remembered() == "confident")
+    assert writer.wishes[-1] == {"operation": "tone", "tone": "confident", "remember_tone": True}
+    writer.until(DONE)
+    writer.choose("alt+o", "Down", "Up")
+    screen.until(lambda: remembered() == "")
+    writer.choose("alt+o", "Down", "Up", "Up")  # as it was: other tests have the same window
+    screen.key("Escape")
+    screen.until(lambda: not writer.visible)
+    assert letter.path.read_text() == OLD
 
 
 # --- where nothing is written ----------------------------------------------------------------

@@ -58,7 +58,7 @@ def field(screen, display, tmp_path):
         out = tmp_path / "field.txt"
         started.append(screen.start(sys.executable, FIELD, kind, text, str(out), app))
         here = screen.until(active(display, "A field"))
-        time.sleep(0.4)
+        screen.until(out.exists)
         return here, out
 
     yield start

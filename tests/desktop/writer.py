@@ -1,17 +1,22 @@
 """A process with the Write For Me window and its hotkeys, as the resident one has. Run as a program.
 
-It says what happens, a line each: `ready <window>`, `shown`, `hidden`, `told <title>: <text>`.
+It says what happens, a line each: `ready <window>`, `shown`, `hidden`, `wish <what is asked for>`,
+`told <title>: <text>`.
 """
 
 import asyncio
+import json
 import sys
 import threading
 import time
+
+import msgspec
 
 from assistant.clients.desktop import remember, selection, theme, write
 from assistant.clients.desktop.actions import Actions
 from assistant.clients.desktop.hotkeys import chosen
 from assistant.clients.desktop.key_listener import PynputHotkeys
+from assistant.clients.desktop.rewriting import Rewriting
 from assistant.clients.desktop.tk_thread import TkThread
 from assistant.clients.desktop.toast import Toast
 from assistant.config import load_paths, load_settings
@@ -29,7 +34,17 @@ def outer(inner):
     return found
 
 
+asked = Rewriting.write
+
+
+def recorded(rewriting, text, wish, told):
+    given = {name: value for name, value in msgspec.to_builtins(wish).items() if value}
+    say("wish", json.dumps(given))
+    return asked(rewriting, text, wish, told)
+
+
 def main():
+    Rewriting.write = recorded
     paths = load_paths()
     settings = load_settings(paths)
     tk = TkThread()

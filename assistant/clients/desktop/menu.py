@@ -14,6 +14,7 @@ LABEL_CHARS = 60
 CHATS = 5
 DEVICES = 8
 LATER = "comes with a later version"
+WAKE_WORD = "Listen for the wake word"
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -37,6 +38,7 @@ def entries(seen: Seen, actions: Collection[str], *, autostart: bool = False) ->
     return (
         Entry("Chat", "ask" if "ask" in actions else "open", {}),
         _talk(seen, actions),
+        _wake_word(seen, actions),
         _later("Catch me up", "catch_up", actions),
         _later("Take notes", "notes", actions),
         *([Entry("Remember this", "remember")] if "remember" in actions else []),
@@ -69,6 +71,14 @@ def _talk(seen: Seen, actions: Collection[str]) -> Entry:
     if "listening" in seen.taking:
         return Entry("Stop listening", "talk.toggle")
     return Entry("Talk", "talk.toggle")
+
+
+def _wake_word(seen: Seen, actions: Collection[str]) -> Entry:
+    """Checked while the microphone is open for it."""
+    if "wake.toggle" in actions:
+        return Entry(WAKE_WORD, "wake.toggle", checked="wake_word" in seen.taking)
+    why = "off in the settings" if "talk.toggle" in actions else "speech is not installed"
+    return Entry(f"{WAKE_WORD} ({why})", enabled=False)
 
 
 def _later(label: str, action: str, actions: Collection[str]) -> Entry:

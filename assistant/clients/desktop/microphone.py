@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from assistant.clients.desktop import sound
@@ -19,12 +19,23 @@ AHEAD_S = 0.32
 """Kept from before it was asked for: people speak as they press."""
 SILENT_S = 3.0
 """A device that gives nothing for so long is gone, whatever the system says of it."""
+BEAT_S = 1.0
+"""So often the event loop hears that the device gives sound, though nothing of it is let through."""
+
+Sieve = Callable[[bytes], list[bytes]]
+"""What of the sound is let through, in place of this piece. Called in the device's own thread."""
 
 
 class Microphone:
-    """Open it, then ask for `pieces` of `block` samples. While it is open the system shows that."""
+    """Open it, then ask for `pieces` of `block` samples. While it is open the system shows that.
 
-    def __init__(self, block: int = BLOCK) -> None:
+    What `sieve` holds back does not even wake the event loop.
+    """
+
+    def __init__(self, block: int = BLOCK, sieve: Sieve | None = None) -> None:
+        self._sieve = sieve
+        self._held_back = 0
+        """Samples since something last reached the event loop."""
         self._stream: Any = None
         self._block = block
         self._ahead: deque[bytes] = deque(maxlen=round(AHEAD_S * RATE / block))
@@ -46,12 +57,12 @@ class Microphone:
             with contextlib.suppress(RuntimeError):  # the loop may be closed already
                 loop.call_soon_threadsafe(call, *arguments)
 
+        def hear(piece: bytes) -> None:
+            for part in self._passed(piece):
+                tell(self._heard, part)
+
         self._stream = await asyncio.to_thread(
-            sound.microphone,
-            RATE,
-            self._block,
-            lambda piece: tell(self._heard, piece),
-            lambda: tell(self._end),
+            sound.microphone, RATE, self._block, hear, lambda: tell(self._end)
         )
 
     def stop(self) -> None:
@@ -78,7 +89,8 @@ class Microphone:
                     heard = await queue.get()
                 if heard is None:
                     break
-                yield heard
+                if heard:
+                    yield heard
         except TimeoutError:
             raise MicrophoneMissing(_GONE) from None
         finally:
@@ -93,10 +105,18 @@ class Microphone:
         if queue is not None:
             queue.put_nowait(None)
 
+    def _passed(self, piece: bytes) -> list[bytes]:
+        parts = [piece] if self._sieve is None else self._sieve(piece)
+        self._held_back = 0 if parts else self._held_back + self._block
+        if self._held_back >= BEAT_S * RATE:
+            self._held_back = 0
+            return [b""]
+        return parts
+
     def _heard(self, piece: bytes) -> None:
         if self._asked is not None:
             self._asked.put_nowait(piece)
-        else:
+        elif piece:
             self._ahead.append(piece)
 
     def _end(self) -> None:

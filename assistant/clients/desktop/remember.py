@@ -1,7 +1,8 @@
 """Remember this: the selection, the window's title and address at once; what its picture says, afterwards.
 
 It is kept as a quoted note of its own (POST /api/v1/captures), never as a fact. The picture stays in memory
-and is dropped once it has been read.
+and is dropped once it has been read. Where no daemon can be reached or started, it is held in memory until
+one runs.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ import msgspec
 
 from assistant.clients import launch
 from assistant.clients.desktop import picture, selection
+from assistant.clients.desktop.held import Held
 from assistant.clients.desktop.quick import Registry
 from assistant.clients.desktop.theme import Tone
-from assistant.clients.http import Client
 from assistant.config import LIMITS, Paths
-from assistant.errors import AssistantError, Internal, Unreachable
+from assistant.errors import AssistantError, Internal
 
 Tell = Callable[[str, str, Tone], object]
 """Shows the user a title and a line, from any thread."""
@@ -45,6 +46,7 @@ class Remember:
     def __init__(self, paths: Paths, tell: Tell) -> None:
         self._paths = paths
         self._tell = tell
+        self._held = Held(paths, self._sent, self._refused)
 
     def press(self) -> None:
         """Returns at once."""
@@ -52,38 +54,54 @@ class Remember:
 
     def _press(self) -> None:
         try:
-            seen = look()
-            name = secrets.token_urlsafe(12)
-            body = {"title": seen.title, "app": seen.app, "address": seen.address}
-            with self._client() as client:
-                kept = {"id": name, "text": seen.text or seen.title or seen.app, **body}
-                client.post("/api/v1/captures", kept)
-                shot = _taken(seen.window)  # before our own notice stands in it
-                self._tell("Remembered", told(seen), "good")
-                self._enrich(client, shot, {"id": name, "part": "screen", **body})
+            self._keep(look())
         except AssistantError as exc:
             self._tell("Not remembered", f"{exc.message} {exc.hint}", "bad")
         except Exception:  # noqa: BLE001 - a window that vanished, or a fault of ours: the user is told
             self._tell("Not remembered", Internal().message, "bad")
 
-    def _client(self) -> Client:
-        try:
-            return Client.to(self._paths)
-        except Unreachable:
+    def _keep(self, seen: Seen) -> None:
+        name = secrets.token_urlsafe(12)
+        body = {"title": seen.title, "app": seen.app, "address": seen.address}
+        stored = self._held.send({"id": name, "text": _kept(seen), **body})
+        shot = _taken(seen.window)  # before our own notice stands in it
+        if stored:
+            self._tell("Remembered", line(_kept(seen)), "good")
+        else:
             self._tell("Starting Nestor…", "It is remembered as soon as Nestor runs.", "quiet")
-            launch.start(self._paths)
-            return Client.to(self._paths)
+            self._start()
+        self._enrich(shot, {"id": name, "part": "screen", **body})
 
-    def _enrich(self, client: Client, shot: Any, body: dict[str, Any]) -> None:
+    def _start(self) -> None:
+        try:
+            launch.start(self._paths)
+        except AssistantError as exc:
+            self._tell("Not remembered yet", f"{exc.message} {_HELD}", "bad")
+        else:
+            self._held.look()
+
+    def _enrich(self, shot: Any, body: dict[str, Any]) -> None:
         """What else the window shows. What the user asked to keep is kept already."""
         try:
             if isinstance(shot, AssistantError):
                 raise shot
             text = picture.text_of(shot).strip()[: LIMITS.memory_chars]
             if text:
-                client.post("/api/v1/captures", {"text": text, **body})
+                self._held.send({"text": text, **body})
         except AssistantError as exc:
             self._tell("Remembered, without the picture", f"{exc.message} {exc.hint}", "quiet")
+
+    def _sent(self, body: dict[str, Any]) -> None:
+        if not body.get("part"):
+            self._tell("Remembered", line(body["text"]), "good")
+
+    def _refused(self, _body: dict[str, Any], error: AssistantError) -> None:
+        self._tell("Not remembered", f"{error.message} {error.hint}", "bad")
+
+
+_HELD = (
+    "It is held in memory here, and remembered as soon as Nestor runs; do not quit the icon before."
+)
 
 
 def _taken(window: int) -> Any:
@@ -107,10 +125,15 @@ def look(display_name: str | None = None) -> Seen:
         display.close()
 
 
-def told(seen: Seen) -> str:
+def _kept(seen: Seen) -> str:
+    """What is kept of it."""
+    return seen.text or seen.title or seen.app
+
+
+def line(text: str) -> str:
     """The confirmation's line."""
-    line = " ".join((seen.text or seen.title or seen.app).split())
-    return line if len(line) <= 80 else f"{line[:79]}…"
+    short = " ".join(text.split())
+    return short if len(short) <= 80 else f"{short[:79]}…"
 
 
 def _address(display: Any, title: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from typing import Any
 
 from assistant.clients.desktop import sound
@@ -11,6 +12,8 @@ from assistant.clients.desktop import sound
 RATE = 24_000
 """Samples a second, 16 bits each, one channel."""
 _POLL_S = 0.02
+_TAKEN_S = 0.5
+"""A device that took no samples for so long plays none."""
 
 
 class Speaker:
@@ -21,11 +24,17 @@ class Speaker:
         self._waiting = bytearray()
         self._lock = threading.Lock()
         self._opening = asyncio.Lock()
+        self._taken_at = -_TAKEN_S
 
     @property
     def playing(self) -> bool:
         """Whether something is still to be heard."""
         return bool(self._waiting) and self._stream is not None and bool(self._stream.active)
+
+    @property
+    def sounding(self) -> bool:
+        """Whether the device is taking samples, and there are more. From any thread."""
+        return bool(self._waiting) and time.monotonic() - self._taken_at < _TAKEN_S
 
     async def start(self) -> None:
         """Open it, if it is not: that can take longer than an answer. Raises SpeakerMissing."""
@@ -58,6 +67,7 @@ class Speaker:
             sound.close(stream)
 
     def _fill(self, out: memoryview) -> None:
+        self._taken_at = time.monotonic()
         with self._lock:
             ready = min(len(out), len(self._waiting))
             out[:ready] = self._waiting[:ready]

@@ -12,9 +12,10 @@ import msgspec
 
 from assistant.types import Event
 
-Taking = Literal["recording", "sharing", "listening", "waiting"]
+Taking = Literal["recording", "sharing", "listening", "waiting", "wake_word"]
 """What is taken from the user at this desktop, the most first. `waiting`: the microphone is open, for the
-wake word or for the beginning of the next talk, and what it hears is dropped within seconds.
+wake word or for the beginning of the next talk, and what it hears is dropped within seconds; `wake_word`:
+it is open for the wake word.
 """
 
 Shown = Literal[

@@ -52,7 +52,9 @@ class Voice:
         self._desk = desk
         self._talk = HoldToTalk(paths, self._talked)
         self._wake = WakeWatch(paths, self._woke) if settings.wake_word != "off" else None
+        self._beginning: asyncio.Task[Any] | None = None
         self._waking = False
+        """Whether the microphone is open for the wake word."""
         self._told = ""
         """What went wrong with the wake word and was told, until it works again."""
         self._open = False
@@ -62,13 +64,13 @@ class Voice:
         self._talk.register(desk.actions)
         if self._wake is not None:
             desk.actions.register("wake.start", self._wait)
-            desk.actions.register("wake.stop", self._wake.stop)
+            desk.actions.register("wake.stop", self._wait_no_more)
             desk.actions.register("wake.toggle", self._toggle)
 
     async def start(self) -> None:
         """Returns at once."""
         if self._wake is not None:
-            self._spawn(self._begin(self._wake))
+            self._beginning = self._spawn(self._begin(self._wake))
 
     async def close(self) -> None:
         """Give the devices back."""
@@ -88,26 +90,42 @@ class Voice:
 
     # --- the wake word -----------------------------------------------------------------------
 
-    async def _begin(self, wake: WakeWatch) -> None:
+    async def _begin(self, wake: WakeWatch, pause_s: float = 0.0) -> None:
         """Until it listens: the session may be there before the daemon or the microphone is."""
         while True:
+            await asyncio.sleep(pause_s)
+            pause_s = AGAIN_S
             try:
                 await wake.start()
             except WakeWordOff:
                 pass
             except AssistantError as exc:
                 self._woke("error", {"error": exc.body()})
-                await asyncio.sleep(AGAIN_S)
                 continue
             return
 
     async def _wait(self) -> None:
-        if self._wake is not None:
+        """Wait for the word. Says at once if that cannot be, and goes on trying."""
+        if self._wake is None or self._waking:
+            return
+        await self._wait_no_more()
+        try:
             await self._wake.start()
+        except WakeWordOff:
+            raise
+        except AssistantError as exc:
+            self._told = exc.code
+            self._beginning = self._spawn(self._begin(self._wake, AGAIN_S))
+            raise
+
+    async def _wait_no_more(self) -> None:
+        if self._beginning is not None:
+            self._beginning.cancel()
+        if self._wake is not None:
+            await self._wake.stop()
 
     async def _toggle(self) -> None:
-        if self._wake is not None:
-            await (self._wake.stop() if self._waking else self._wake.start())
+        await (self._wait_no_more() if self._waking else self._wait())
 
     def _woke(self, name: str, data: dict[str, Any]) -> None:
         if name in ("waiting", "woken", "listening"):
@@ -115,6 +133,7 @@ class Voice:
         elif name == "idle":
             self._waking = False
         elif name == "error":  # it tries again every few seconds
+            self._waking = self._wake is not None and self._wake.open
             if data["error"]["code"] in ("wake_word_off", self._told):
                 return
             self._told = data["error"]["code"]
@@ -139,6 +158,7 @@ class Voice:
         if name in ("listening", "hearing", *_ENDS):
             self._desk.take("listening", on=name not in _ENDS)
         self._desk.take("waiting", on=self._open or self._waking)
+        self._desk.take("wake_word", on=self._waking)
         if name == "error":
             self._spawn(self._desk.notify(_notice(data["error"])))
         if name in ("listening", "speaking"):
@@ -146,10 +166,11 @@ class Voice:
         elif name in ("waiting", "error", *_SILENT):  # not one key longer than it is needed
             self._spawn(self._escape.off())
 
-    def _spawn(self, work: Awaitable[Any]) -> None:
+    def _spawn(self, work: Awaitable[Any]) -> asyncio.Task[Any]:
         task: asyncio.Task[Any] = asyncio.ensure_future(work)
         self._work.add(task)
         task.add_done_callback(self._work.discard)
+        return task
 
 
 class Escape:

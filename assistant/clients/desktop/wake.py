@@ -78,13 +78,18 @@ class WakeWatch:
         speaker: Speaker | None = None,
     ) -> None:
         self._paths, self._show = paths, show
-        self._microphone = microphone or Microphone(BLOCK)
+        self._microphone = microphone or Microphone(BLOCK, self._sieve)
         self._gate = Gate()
         self._speaker = speaker or Speaker()
         self._running: asyncio.Task[None] | None = None
         self._line: Line | None = None
         self.paused = False
         """Set while a key is held: then what is said is not for the wake word."""
+
+    @property
+    def open(self) -> bool:
+        """Whether the microphone is open for it."""
+        return self._microphone.open
 
     async def start(self) -> None:
         """Listen from now on. Raises WakeWordOff, Unreachable and the like if it cannot begin."""
@@ -117,16 +122,19 @@ class WakeWatch:
 
     async def _run(self, line: Line | None) -> None:
         while True:
+            problem: AssistantError | None = None
             try:
                 line = line or await self._begin()
                 await self._listen(line)
             except (Unreachable, MicrophoneMissing) as exc:
-                self._show("error", {"error": exc.body()})
+                problem = exc
             finally:
                 self._microphone.stop()
                 if line is not None:
                     await line.close()
                 line = self._line = None
+            if problem is not None:  # the microphone is closed by now, and so it is shown
+                self._show("error", {"error": problem.body()})
             await asyncio.sleep(AGAIN_S)
 
     async def _begin(self) -> Line:
@@ -162,12 +170,14 @@ class WakeWatch:
                 task.cancel()
             await asyncio.gather(*both, return_exceptions=True)
 
+    def _sieve(self, piece: bytes) -> list[bytes]:
+        """In the microphone's thread: in a quiet room nothing else of this program runs."""
+        return [] if self.paused or self._speaker.sounding else self._gate.pass_on(piece)
+
     async def _send(self, line: Line) -> None:
         async with contextlib.aclosing(self._microphone.pieces()) as pieces:
             async for piece in pieces:
-                if not (self.paused or self._speaker.playing):
-                    for part in self._gate.pass_on(piece):
-                        await line.samples(part)
+                await line.samples(piece)
 
     async def _receive(self, line: Line) -> None:
         async for told in line.messages():
