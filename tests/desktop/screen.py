@@ -57,6 +57,13 @@ class Screen:
             time.sleep(0.05)
         raise AssertionError("it did not come to be")
 
+    def active(self):
+        """The active window's number; empty while there is none, as when one has just gone."""
+        command = ("xdotool", "getactivewindow")
+        return subprocess.run(
+            command, env=self.env, capture_output=True, text=True, timeout=20
+        ).stdout.strip()
+
     def copy(self, data, target):
         subprocess.run(
             ["xclip", "-selection", "clipboard", "-t", target], input=data, env=self.env,

@@ -77,12 +77,7 @@ class Desk:
     def open(self):
         self.screen.run("xdotool", "key", "ctrl+alt+space")
         self.screen.until(self.state)
-        self.screen.until(lambda: self.focused() == self.window)
-
-    def focused(self):
-        command = ("xdotool", "getactivewindow")
-        done = subprocess.run(command, env=self.env, capture_output=True, text=True)
-        return done.stdout.strip()
+        self.screen.until(lambda: self.screen.active() == self.window)
 
     def place(self):
         told = self.screen.run("xdotool", "getwindowgeometry", "--shell", self.window).decode()
@@ -203,7 +198,7 @@ def test_of_two_screens_it_opens_on_the_one_where_the_active_window_is(daemon, t
     try:
         out = tmp_path / "field.txt"
         other.start(sys.executable, FIELD, "text", "", str(out))
-        other.until(lambda: "A field" in active(other))
+        other.until(lambda: "A field" in active(other) and out.exists())
         for at, left in ((550, 500), (50, 0)):
             other.run("xdotool", "getactivewindow", "windowmove", "--sync", str(at), "60")
             desk.open()

@@ -71,8 +71,7 @@ class Writer:
     def open(self):
         self.screen.run("xdotool", "key", self.key)
         self.screen.until(lambda: self.visible)
-        focused = ("xdotool", "getactivewindow")
-        self.screen.until(lambda: self.screen.run(*focused).decode().strip() == self.window)
+        self.screen.until(lambda: self.screen.active() == self.window)
 
     def until(self, said, seconds=15):
         try:
@@ -222,7 +221,7 @@ def test_with_nothing_selected_it_is_all_of_the_field_and_esc_touches_nothing(
 
 
 def test_what_is_no_longer_selected_is_left_alone_and_the_result_kept(screen, writer, letter):
-    here = screen.run("xdotool", "getactivewindow").decode().strip()
+    here = screen.until(screen.active)
     screen.key("ctrl+a")
     writer.open()
     screen.key("alt+s")
