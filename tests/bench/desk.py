@@ -27,7 +27,7 @@ IDLE_MOST = 1.0
 _IDLE_S = 20.0
 _PIECES_MS = (20, 40)
 """Of sound, as the sound server passes it on: 20 ms in the virtual room, for quick answers; a server that
-only we listen to takes longer ones (by its documentation PipeWire's longest cycle is some 40 ms)."""
+only we listen to may take longer ones (PipeWire's default.clock.max-quantum is 2,048 frames, some 43 ms)."""
 _LOUD = 200
 
 

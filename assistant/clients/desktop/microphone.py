@@ -19,7 +19,7 @@ AHEAD_S = 0.32
 """Kept from before it was asked for: people speak as they press."""
 SILENT_S = 3.0
 """A device that gives nothing for so long is gone, whatever the system says of it."""
-BEAT_S = 1.0
+BEAT_S = 0.5
 """So often the event loop hears that the device gives sound, though nothing of it is let through."""
 
 Sieve = Callable[[bytes], list[bytes]]
