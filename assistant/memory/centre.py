@@ -93,8 +93,10 @@ class Centre:
 
     def count(self, groups: NDArray[np.int8], vectors: Floats, sign: int = 1) -> None:
         """Let rows into the running means; with `sign` -1, take them out again."""
-        np.add.at(self._sums, groups, sign * vectors.astype(np.float64))
-        np.add.at(self._counts, groups, sign)
+        for group in np.unique(groups):
+            those = vectors[groups == group]
+            self._sums[group] += sign * those.sum(axis=0, dtype=np.float64)
+            self._counts[group] += sign * len(those)
 
     @property
     def neutral(self) -> Floats:

@@ -91,8 +91,8 @@ _HEDGED = re.compile(
     r"si|s'il|s'ils|peut-être|imagine[zr]?|imaginons|disons|supposons|supposer|rêve|rêvé|aimerais|"
     r"voudrais|pourrais|serais|plaisante|mdr|dit que|dit|disait|raconte|selon|autrefois|croit|pense|"
     r"dirait|wenn|vielleicht|quizás|tal vez|forse|talvez)\b",
-    re.I,
 )
+"""For text in lower case, as `predicates.TRIGGER`."""
 _QUOTED = re.compile(r"[\"“«][^\"”»]*\s[^\"”»]*\s[^\"”»]*[\"”»]|^\s*>")
 _CONTRACTIONS = (
     (re.compile(r"\bI'm\b", re.I), "I am"), (re.compile(r"\bwe're\b", re.I), "we are"),
@@ -113,9 +113,9 @@ def read(
 
     `about` is whom a pronoun means. `known` tells which names in small letters are names.
     """
-    if len(text) > READ_CHARS or not predicates.TRIGGER.search(text):
+    if len(text) > READ_CHARS or not predicates.TRIGGER.search(text.lower()):
         return (Segment(text.strip()),)
-    plain = _APPOSITION.sub(r"\1 \2 \3 ", text)
+    plain = _APPOSITION.sub(r"\1 \2 \3 ", text) if "," in text else text
     segments: list[Segment] = []
     for sentence in filter(str.strip, _SENTENCE.findall(plain)):
         found = list(_sentence(sentence.strip(), about, known or (lambda name: False)))
@@ -157,7 +157,7 @@ def stating(text: str, quote: str) -> str | None:
     for sentence in _SENTENCE.findall(text):
         plain = " ".join(sentence.replace("’", "'").split())
         if wanted and wanted in plain.casefold():
-            hedged = plain.endswith("?") or _HEDGED.search(plain) or _QUOTED.search(plain)
+            hedged = plain.endswith("?") or _HEDGED.search(plain.lower()) or _QUOTED.search(plain)
             return None if hedged else _LEAD.sub("", plain).strip(" .!;") or None
     return None
 
@@ -177,7 +177,7 @@ def alone(sentence: str, whose: Who) -> str:
 
 
 def _sentence(sentence: str, about: Who | None, known: Callable[[str], bool]) -> Iterator[Segment]:
-    if sentence.endswith("?") or _HEDGED.search(sentence) or _QUOTED.search(sentence):
+    if sentence.endswith("?") or _HEDGED.search(sentence.lower()) or _QUOTED.search(sentence):
         return
     bare = _LEAD.sub("", sentence).rstrip(" .!;\n").strip()
     parts = [part.strip() for part in _JOINT.split(bare) if part.strip()]
@@ -297,6 +297,7 @@ def _goes_on(part: str) -> bool:
 
 def _plain(part: str) -> str:
     part = part.replace("’", "'")
-    for pattern, plain in _CONTRACTIONS:
-        part = pattern.sub(plain, part)
+    if "'" in part or "cannot" in part.lower():
+        for pattern, plain in _CONTRACTIONS:
+            part = pattern.sub(plain, part)
     return part

@@ -90,7 +90,7 @@ def detect(text: str) -> str:
 
 def words_of(text: str) -> list[str]:
     """The words of a text in lower case, apostrophes inside kept and made plain."""
-    return [w.lower().replace("’", "'") for w in _WORD.findall(text)]  # noqa: RUF001
+    return _WORD.findall(text.lower().replace("’", "'"))  # noqa: RUF001
 
 
 def stop_words(language: str) -> frozenset[str]:
@@ -128,9 +128,9 @@ def _by_words(text: str) -> str:
         lowered = text.lower()
         for language, letters in _TELLING.items():
             scores[language] += 0.5 * sum(map(lowered.count, letters))
-    ranked = sorted(scores, key=lambda one: -scores[one])
-    first, second = ranked[0], ranked[1]
-    return first if scores[first] > scores[second] else UNKNOWN
+    most = max(scores.values())
+    first, *others = (one for one, score in scores.items() if score == most)
+    return UNKNOWN if others else first
 
 
 _STOPPED_BY: dict[str, tuple[str, ...]] = {}

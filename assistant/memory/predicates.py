@@ -103,9 +103,9 @@ TRIGGER = re.compile(
     r"réside|déménagé|emménagé|déménager|emménager|installée?|suis|est|sont|née?|viens|vient|travaille|"
     r"bosse|quitté|aime|préfère|déteste|hais|hait|parle|ans|appelle|wohne|wohnt|lebe|lebt|bin|ist|vivo|"
     r"vive|mudé|mudó|abito|abita|sono|moro|mora|mudei|mudou|es|è|é)\b|['’](?:m|s|re)\b",
-    re.I,
 )
-"""A word that some rule needs: what has none of them is not read at all."""
+"""A word that some rule needs: what has none of them is not read at all. For text in lower case: with
+`re.I` in its place the same search takes four times as long."""
 
 VERBS = frozenset(
     "is are am was were has have had will can does do did est sont suis a ai ont était aime adore".split()

@@ -16,7 +16,7 @@ from assistant.memory.centre import PRIORED, Centre
 from assistant.memory.codes import Codes
 from assistant.memory.columns import Columns
 from assistant.memory.lines import NONE, Lines
-from assistant.memory.scan import Floats, Mask, Signs, Slots, best, kept, nearest
+from assistant.memory.scan import Floats, Mask, Signs, Slots, best, kept
 from assistant.memory.slots import FOREVER, Candidates, Filter, Focus, Row, View, place
 
 NEIGHBOUR_SHARE = 0.3
@@ -238,7 +238,7 @@ class Index:
         distances = self._signs.distances(query, count)
         there = allowed & self._has[:count]
         for part in (there, *self._focused(there, focus)):
-            few = nearest(distances, part, kept(count))
+            few = self._signs.nearest(query, distances, part, kept(count))
             yield best(few, self._smooth(query, few), limit)
 
     def _focused(self, there: Mask, focus: Focus) -> Iterator[Mask]:

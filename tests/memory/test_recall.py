@@ -14,7 +14,8 @@ from assistant.memory.codes import Codes
 from assistant.memory.embed import E5_MODEL
 from assistant.memory.language import detect
 from assistant.memory.recall import understand
-from assistant.memory.scan import Signs, best, nearest
+from assistant.memory.scan import Signs, _turns, best, nearest
+from assistant.memory.store import FEW, _few_wait
 from assistant.memory.words import content_words
 from assistant.types import NewMemory
 
@@ -128,13 +129,34 @@ def test_signs_and_codes_find_what_exact_search_finds():
     hits = 0
     for query in centred[:40]:
         exact = np.where(allowed, centred @ query, -2)
-        near = nearest(signs.distances(query, len(rows)), allowed, 1_000)
+        near = signs.nearest(query, signs.distances(query, len(rows)), allowed, 1_000)
+        assert len(near) == 1_000
         assert allowed[near].all()
         found = best(near, codes.cosines(query, near), 10)
         assert (np.diff(exact[found]) <= 1e-6).all()
         hits += len(set(np.argsort(-exact)[:10]) & set(found))
     assert hits / 400 > 0.95
-    assert len(nearest(signs.distances(rows[0], len(rows)), np.zeros(len(rows), bool), 10)) == 0
+    nothing = np.zeros(len(rows), bool)
+    assert len(signs.nearest(rows[0], signs.distances(rows[0], len(rows)), nothing, 10)) == 0
+
+
+def test_what_is_near_in_two_views_is_compared_in_all_three():
+    rng = np.random.default_rng(2)
+    rows = rng.standard_normal((5_000, 100)).astype(np.float32)
+    signs, slots = Signs(1, 100), np.arange(len(rows))
+    signs.grow(len(rows))
+    signs.write(slots, rows)
+    query, allowed = rows[17], np.ones(len(rows), bool)
+    views = [rows, *(rows @ turn for turn in _turns(100))]
+    first, second, third = (((view > 0) != (view[17] > 0)).sum(axis=1) for view in views)
+    two = signs.distances(query, len(rows))
+    # A number next to zero may round either way.
+    assert abs(two.astype(int) - first - second).max() <= 2
+    assert abs(signs.third(query, slots).astype(int) - third).max() <= 2
+    near = signs.nearest(query, two, allowed, 500)  # so many that all rows are compared
+    assert len(near) == 500
+    every = two + signs.third(query, slots)
+    assert every[near].max() <= np.delete(every, near).min()
 
 
 @pytest.mark.parametrize("rows", [1, 63, 64, 65, 5_000])
@@ -179,6 +201,22 @@ async def test_who_and_when_break_ties(memory, settled):
         assert (await store.recall("Did Ann go to the market?", k=1))[0].id == ann.id
         august = await store.recall("Who went to the market in August 2025?", k=1)
         assert august[0].id == ben.id
+
+
+async def test_whether_few_rows_wait_is_told_without_counting_them_all(memory):
+    async with memory("gguf:none") as service:
+        store = service.memories
+        assert await store.read(_few_wait)
+        await store.add_many([NewMemory(f"pebble {n}", thread="t") for n in range(FEW)])
+        assert await store.read(_few_wait)
+        await store.add(NewMemory("one too many"))
+        assert not await store.read(_few_wait)
+
+        def plan(db):
+            sql = "EXPLAIN QUERY PLAN SELECT 1 FROM memories WHERE embed_model IS NULL LIMIT 33"
+            return " ".join(str(row[3]) for row in db.execute(sql))
+
+        assert "memories_pending" in await store.read(plan)
 
 
 async def test_nothing_is_found_in_nothing(memory):
