@@ -18,6 +18,7 @@ from tests.bench.talk import talk
 _DATA = Path(__file__).parents[1] / "data"
 DISTRACTORS, FOREIGN = 5_000, 600
 LEAST = 80.0
+HELD_OUT, DEVELOPMENT = "cross_language.txt", "cross_language_dev.txt"
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,13 @@ class Pair:
     note: str
 
 
-def pairs() -> list[Pair]:
-    """All of them, as written."""
-    rows = [[part.strip() for part in line.split("|")] for line in _lines("cross_language.txt")]
+def pairs(name: str = HELD_OUT) -> list[Pair]:
+    """All of a file, as written."""
+    rows = [[part.strip() for part in line.split("|")] for line in _lines(name)]
     return [Pair(*languages.split(), question, note) for languages, question, note in rows]
 
 
-def distractors(count: int = DISTRACTORS) -> list[str]:
+def distractors(count: int = DISTRACTORS, seed: int = 50) -> list[str]:
     """English talk, and some small talk in each other language; no line twice."""
     parts: dict[str, list[list[str]]] = {}
     for line in _lines("chatter_languages.txt"):
@@ -45,10 +46,10 @@ def distractors(count: int = DISTRACTORS) -> list[str]:
     foreign = []
     for choices in parts.values():
         every = [f"{a} {b}{c}" for a, b, c in itertools.product(*choices)]
-        foreign += random.Random(5).sample(every, FOREIGN)
+        foreign += random.Random(seed // 10).sample(every, FOREIGN)
     english: dict[str, None] = {}
-    for seed in itertools.count(50):
-        english |= dict.fromkeys(turn.text for turn in talk(seed, held_out=seed % 2 == 1).turns)
+    for one in itertools.count(seed):
+        english |= dict.fromkeys(turn.text for turn in talk(one, held_out=one % 2 == 1).turns)
         if len(english) >= count - len(foreign):
             break
     return [*list(english)[: count - len(foreign)], *foreign]
