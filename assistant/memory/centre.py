@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.memory import prior
+from assistant.memory import bridge, prior
 from assistant.memory.language import LANGUAGES, UNKNOWN
 from assistant.memory.scan import Floats
 
@@ -65,6 +65,14 @@ def shipped_prior(model: str) -> Prior | None:
     except (OSError, msgspec.DecodeError):
         return None
     return known if known.model == model else None
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A centred question of unit length, for rows of its own language and for those of others."""
+
+    language: str
+    near: Floats
+    abroad: Floats
 
 
 class Centre:
@@ -131,6 +139,13 @@ class Centre:
         mean = (self._questions[group] + self._passages[group] + drift) / 2
         centred: Floats = unit((vector - mean)[None, :])[0]
         return centred
+
+    def asked(self, language: str, vector: Floats) -> Asked:
+        """The question in both forms; the same one twice for a model without a bridge."""
+        near = self.question(language, vector)
+        across = bridge.shipped(self.model)
+        abroad = near if across is None else unit((near @ across)[None, :])[0]
+        return Asked(language, near, abroad)
 
     def _running(self) -> Floats:
         weighted = self._sums + PRIOR_WEIGHT * self._passages

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from assistant.memory.language import UNKNOWN
 from assistant.memory.scan import Floats, Mask, Slots
 from assistant.memory.slots import FOREVER, Filter, Row, View, place
 from assistant.types import in_classes
@@ -124,6 +125,15 @@ class Columns:
     def langs_of(self, slots: Slots) -> tuple[str, ...]:
         """The language of each."""
         return tuple(self._coded[code] for code in self.lang[slots].tolist())
+
+    def foreign(self, language: str, slots: Slots) -> Mask:
+        """Which are known to be in another language than this one; none if it is unknown."""
+        if language == UNKNOWN:
+            return np.zeros(len(slots), np.bool_)
+        same, unknown = (self._codes.get(f"lang {one}", NONE) for one in (language, UNKNOWN))
+        langs = self.lang[slots]
+        found: Mask = (langs != same) & (langs != unknown)
+        return found
 
     def lengths_of(self, slots: Slots) -> Floats:
         """How long each is, as a share of the mean."""

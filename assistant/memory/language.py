@@ -36,7 +36,9 @@ STOP_WORDS: dict[str, frozenset[str]] = {
             im immer in ins ist ja jetzt kann kein keine können man mehr mein meine meinem meinen
             meiner mich mir mit nach nicht noch nun nur ob oder ohne sehr sein seine seinen sich sie
             sind so über um und uns unser unsere unter vom von vor wann war waren warum was weil
-            welche welcher welches wem wen wenn wer wie wieder wir wird wo wohin wollen zu zum zur""",
+            welche welchem welchen welcher welches wem wen wenn wer werden wessen wie wieder wir
+            wird wo wodurch wofür wogegen wohin wollen womit worauf worden woran worüber wovon wovor
+            wurde wurden zu zum zur""",
         "es": """a al algo antes aquí así aunque cada como cómo con contra cual cuál cuando cuándo de
             del desde donde dónde dos el él ella ellas ellos en entre era eran eres es esa ese eso
             esta está estaba estamos están estar este esto estos estoy fue fueron ha había hace han
@@ -71,8 +73,8 @@ LANGUAGES = (*STOP_WORDS, "ru", "zh", "ja", "ko", "ar", "hi", UNKNOWN)
 _TELLING = {
     "fr": "èêùûœçîïë",
     "de": "ßäöü",
-    "es": "ñ¿¡",
-    "pt": "ãõâ",
+    "es": "ñ¿¡áíóú",
+    "pt": "ãõâáíóú",
     "it": "ìò",
 }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from assistant.memory.language import UNKNOWN
 from assistant.memory.question import Question
 from assistant.memory.scan import Floats, Slots
 from assistant.memory.slots import Candidates
@@ -25,7 +24,11 @@ FOREIGN_WORDS = 0.3
 
 def signals(question: Question, candidates: Candidates, found: Found, near: float) -> Floats:
     """One row a candidate, one column for each of NAMES; `near` is the cosine that is evidence."""
-    words = _words(question, candidates, found)
+    words = _words(candidates, found)
+    own = _cosines(candidates.own, words, near)
+    # Nobody can say a word in a language that has another one for it: meaning speaks for both.
+    abroad = np.maximum(words, own * words.max(initial=0.0))
+    words = np.where(candidates.foreign, abroad, words).astype(np.float32, copy=False)
     meaning = _cosines(candidates.smooth, words, near)
     base = WORDS * words + MEANING * meaning
     before, after = _at(base, candidates.previous), _at(base, candidates.next)
@@ -33,7 +36,7 @@ def signals(question: Question, candidates: Candidates, found: Found, near: floa
     columns = (
         words,
         meaning,
-        _cosines(candidates.own, words, near),
+        own,
         before,
         after,
         before * asked_before,
@@ -51,14 +54,12 @@ def rare(candidates: Candidates, found: Found) -> Floats:
     return _members(candidates, found.rare, found.named)
 
 
-def _words(question: Question, candidates: Candidates, found: Found) -> Floats:
+def _words(candidates: Candidates, found: Found) -> Floats:
     scores = looked_up(candidates.seqs, found.seqs, found.scores)
     scores /= max(float(scores.max(initial=0.0)), 1e-9)
     # The best match counts in full only if it has half of what was asked.
     scores *= min(1.0, found.coverage / COVERED)
-    if question.language != UNKNOWN:
-        foreign = [lang not in (question.language, UNKNOWN) for lang in candidates.langs]
-        scores[np.array(foreign, bool)] *= FOREIGN_WORDS
+    scores[candidates.foreign] *= FOREIGN_WORDS
     return scores
 
 

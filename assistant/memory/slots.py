@@ -94,7 +94,8 @@ class Candidates(msgspec.Struct, frozen=True):
     """As shares of the mean."""
     asks: Mask
     speakers: tuple[str | None, ...]
-    langs: tuple[str, ...]
+    foreign: Mask
+    """Whether it is known to be in another language than the question."""
 
 
 def place(numbers: Slots, wanted: Slots) -> tuple[Slots, Mask]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from assistant.memory.centre import PRIORED, Centre
+from assistant.memory.centre import PRIORED, Asked, Centre
 from assistant.memory.codes import Codes
 from assistant.memory.columns import Columns
 from assistant.memory.lines import NONE, Lines
@@ -224,22 +224,23 @@ class Index:
         with self._lock:
             allowed = self._columns.allowed(which)
             at, known = self._columns.slots(word_seqs)
-            slots, query = at[known], None
+            slots, asked = at[known], None
             if question is not None and self._centre is not None:
                 self._settle()
-                query = self._centre.question(language, question)
-                slots = np.concatenate([slots, *self._nearest(query, allowed, limit, focus)])
+                asked = self._centre.asked(language, question)
+                slots = np.concatenate([slots, *self._nearest(asked, allowed, limit, focus)])
             slots = self._with_beside(slots)
             slots = slots[allowed[slots]] if len(slots) else slots
-            return self._describe(slots, query)
+            return self._describe(slots, language, asked)
 
-    def _nearest(self, query: Floats, allowed: Mask, limit: int, focus: Focus) -> Iterator[Slots]:
+    def _nearest(self, asked: Asked, allowed: Mask, limit: int, focus: Focus) -> Iterator[Slots]:
         count = len(allowed)
-        distances = self._signs.distances(query, count)
+        # Among the many that signs keep, a question lies as near to other languages in either form.
+        distances = self._signs.distances(asked.near, count)
         there = allowed & self._has[:count]
         for part in (there, *self._focused(there, focus)):
-            few = self._signs.nearest(query, distances, part, kept(count))
-            yield best(few, self._smooth(query, few), limit)
+            few = self._signs.nearest(asked.near, distances, part, kept(count))
+            yield best(few, self._smooth(asked, few), limit)
 
     def _focused(self, there: Mask, focus: Focus) -> Iterator[Mask]:
         if focus.speakers:
@@ -248,22 +249,30 @@ class Index:
         for start, end in focus.spans:
             yield there & (said >= start) & (said < end)
 
-    def _smooth(self, query: Floats, slots: Slots) -> Floats:
+    def _own(self, asked: Asked, slots: Slots) -> Floats:
+        """Cosines to the rows alone."""
+        cosines = self._codes.cosines(asked.near, slots)
+        foreign = self._columns.foreign(asked.language, slots)
+        if foreign.any():
+            cosines[foreign] = self._codes.cosines(asked.abroad, slots[foreign])
+        return cosines
+
+    def _smooth(self, asked: Asked, slots: Slots) -> Floats:
         """Cosines to rows mixed with their neighbours."""
-        cosines = self._codes.cosines(query, slots)
+        cosines = self._own(asked, slots)
         for side in self._beside(slots):
             there = side != NONE
-            cosines[there] += NEIGHBOUR_SHARE * self._codes.cosines(query, side[there])
+            cosines[there] += NEIGHBOUR_SHARE * self._own(asked, side[there])
         cosines /= self._lengths[slots]
         return cosines
 
-    def _describe(self, slots: Slots, query: Floats | None) -> Candidates:
+    def _describe(self, slots: Slots, language: str, asked: Asked | None) -> Candidates:
         smooth = np.full(len(slots), np.nan, np.float32)
         own = smooth.copy()
-        if query is not None and len(slots):
+        if asked is not None and len(slots):
             has = self._has[slots]
-            smooth[has] = self._smooth(query, slots[has])
-            own[has] = self._codes.cosines(query, slots[has])
+            smooth[has] = self._smooth(asked, slots[has])
+            own[has] = self._own(asked, slots[has])
         columns = self._columns
         return Candidates(
             slots=slots,
@@ -276,7 +285,7 @@ class Index:
             lengths=columns.lengths_of(slots),
             asks=columns.asks[slots],
             speakers=columns.speakers_of(slots),
-            langs=columns.langs_of(slots),
+            foreign=columns.foreign(language, slots),
         )
 
     def of_kind(self, kind: str, seqs: Sequence[int]) -> set[int]:

@@ -19,7 +19,8 @@ import numpy as np
 import psutil
 from platformdirs import user_cache_path
 
-from assistant.memory.centre import unit
+from assistant.memory.centre import Asked, unit
+from assistant.memory.language import UNKNOWN
 from assistant.memory.scan import Floats
 from assistant.memory.slots import Filter
 from assistant.memory.vectors import NOTHING
@@ -167,6 +168,6 @@ def _exactness(store: Store, source: _Source, rows: int) -> float:
     allowed = index._columns.allowed(Filter())
     for n, query in enumerate(queries):
         exact = set(slots[n][np.argsort(-cosines[n])[:K]].tolist())
-        (found, *_) = index._nearest(query, allowed, K, NOTHING)
+        (found, *_) = index._nearest(Asked(UNKNOWN, query, query), allowed, K, NOTHING)
         shares.append(len(exact & set(found.tolist())) / K)
     return float(np.mean(shares))

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from assistant.errors import DiskFull
+from assistant.memory.centre import Asked
+from assistant.memory.language import UNKNOWN
 from assistant.memory.lines import Lines
 from assistant.memory.slots import Row
 from assistant.types import NewMemory
@@ -194,7 +196,8 @@ async def test_closed_neighbours_are_not_mixed_in(memory, settled):
         assert (
             index._signs.distances(query, 1)[0] <= 2
         )  # a number next to zero may round either way
-        assert abs(index._smooth(query, np.array([0]))[0] - 1) < 1e-3
+        asked = Asked(UNKNOWN, query, query)
+        assert abs(index._smooth(asked, np.array([0]))[0] - 1) < 1e-3
     async with memory() as service:
         index = service.memories._index
         assert index._lines.after[0] == index._slot(4)
