@@ -26,9 +26,6 @@ def signals(question: Question, candidates: Candidates, found: Found, near: floa
     """One row a candidate, one column for each of NAMES; `near` is the cosine that is evidence."""
     words = _words(candidates, found)
     own = _cosines(candidates.own, words, near)
-    # Nobody can say a word in a language that has another one for it: meaning speaks for both.
-    abroad = np.maximum(words, own * words.max(initial=0.0))
-    words = np.where(candidates.foreign, abroad, words).astype(np.float32, copy=False)
     meaning = _cosines(candidates.smooth, words, near)
     base = WORDS * words + MEANING * meaning
     before, after = _at(base, candidates.previous), _at(base, candidates.next)
@@ -44,7 +41,7 @@ def signals(question: Question, candidates: Candidates, found: Found, near: floa
         _members(candidates, found.named),
         _when(question, candidates),
         candidates.asks.astype(np.float32),
-        np.clip(np.log2(np.maximum(candidates.lengths, 1e-3)) / 2, -1.0, 1.0),
+        _long(candidates),
     )
     return np.stack(columns, axis=1).astype(np.float32)
 
@@ -70,6 +67,13 @@ def apart(question: Question, columns: Floats) -> Floats:
     there = columns[:, [NAMES.index("who"), NAMES.index("named")]].max(axis=1, initial=0.0)
     away: Floats = (there == 0).astype(np.float32)
     return away
+
+
+def _long(candidates: Candidates) -> Floats:
+    """1 for four times the mean length, -1 for a quarter of it."""
+    longer = np.clip(np.log2(np.maximum(candidates.lengths, 1e-3)) / 2, -1.0, 1.0)
+    # Cosines from one language to another lie closer together: length would drown them.
+    return np.where(candidates.foreign, 0.0, longer).astype(np.float32, copy=False)
 
 
 def looked_up(seqs: Slots, keys: Slots, values: Floats) -> Floats:

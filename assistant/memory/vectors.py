@@ -251,10 +251,12 @@ class Index:
 
     def _own(self, asked: Asked, slots: Slots) -> Floats:
         """Cosines to the rows alone."""
-        cosines = self._codes.cosines(asked.near, slots)
         foreign = self._columns.foreign(asked.language, slots)
-        if foreign.any():
-            cosines[foreign] = self._codes.cosines(asked.abroad, slots[foreign])
+        if not foreign.any():
+            return self._codes.cosines(asked.near, slots)
+        cosines = np.empty(len(slots), np.float32)
+        for question, rows in ((asked.near, ~foreign), (asked.abroad, foreign)):
+            cosines[rows] = self._codes.cosines(question, slots[rows])
         return cosines
 
     def _smooth(self, asked: Asked, slots: Slots) -> Floats:

@@ -1,4 +1,4 @@
-"""A question in one language, a memory in another: the bridge, and words that cannot match."""
+"""A question in one language, a memory in another: the bridge, and what words and length say there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ NO_ROWS = np.zeros(0, np.int64)
 
 
 def rows_of(*langs):
-    return [Row(n, f"m_{n}", "note", "", None, None, lang, n, n) for n, lang in enumerate(langs)]
+    return [
+        Row(n, f"m_{n}", "note", "", None, None, lang, n, n, length=10 + 90 * n)
+        for n, lang in enumerate(langs)
+    ]
 
 
 def index_of(prior, *langs):
@@ -85,25 +88,17 @@ def test_another_model_has_no_bridge():
     assert both.near is both.abroad
 
 
-def test_a_row_in_another_language_has_for_words_what_its_meaning_says():
+def test_a_word_that_two_languages_share_counts_for_less():
+    index, vectors = index_of(shipped_prior(E5_MODEL), "en", "fr")
+    found = candidates_of(index, vectors[1], "en")
+    words, _ = words_of(found, "en", seqs=[0, 1], scores=[3.0, 3.0])
+    assert words.tolist() == pytest.approx([1.0, FOREIGN_WORDS])
+
+
+def test_length_says_nothing_about_a_row_in_another_language():
     index, vectors = index_of(shipped_prior(E5_MODEL), "en", "fr", "en", "und")
     found = candidates_of(index, vectors[1], "en")
-    words, own = words_of(found, "en", seqs=[0], scores=[3.0])
-    assert own[1] == pytest.approx(1.0)
-    assert words.tolist() == pytest.approx([1.0, own[1], 0.0, 0.0])
-
-
-def test_it_is_worth_no_more_than_the_words_that_were_found():
-    index, vectors = index_of(shipped_prior(E5_MODEL), "en", "fr")
-    found = candidates_of(index, vectors[1], "en")
-    weak, _ = words_of(found, "en", seqs=[0], scores=[3.0], share=0.1)
-    assert weak.tolist() == pytest.approx([0.2, 0.2])
-    assert words_of(found, "en")[0].tolist() == [0.0, 0.0]
-
-
-def test_a_word_that_two_languages_share_counts_little_where_the_meaning_is_not_near():
-    index, vectors = index_of(shipped_prior(E5_MODEL), "en", "fr")
-    found = candidates_of(index, -vectors[1], "en")
-    words, own = words_of(found, "en", seqs=[0, 1], scores=[3.0, 3.0])
-    assert words.tolist() == pytest.approx([1.0, max(FOREIGN_WORDS, float(own[1]))])
-    assert own[1] < FOREIGN_WORDS
+    nothing = Found(NO_ROWS, np.zeros(0, np.float32), np.zeros(0, np.float32), NO_ROWS, NO_ROWS)
+    long = signals(asking("en"), found, nothing, 0.1)[:, NAMES.index("length")]
+    assert long[1] == 0.0
+    assert long[0] < -0.9 < 0.1 < long[2] < long[3]
