@@ -40,11 +40,6 @@ COMMANDS = (
     "run", "test", "test-faults", "test-security", "bench", "lint", "install", "lock", "clean",
 )  # fmt: skip
 BOUNDARY = ("tests/security", "tests/listen", "tests/core/test_pairing.py", "tests/e2e")
-TESTS_FAILED = 1
-"""Pytest's code where tests ran and some failed."""
-SECOND_TRY = 3
-"""So few failed tests of a whole run are tried once more, in a process of their own: real sound and real
-windows come late now and then on a machine that others share. What is broken fails twice."""
 QUESTION = "In one sentence: who are you and where do you run?"
 
 # Debian packages the tests need: (programs of which any shows that they are there, packages).
@@ -145,9 +140,7 @@ class Commands:
         self._lint()
         self._plain_install()
         with self._models() as environ:
-            code = self._call(self.python, "-m", "pytest", *arguments, env=environ)
-            failed = [] if arguments or code != TESTS_FAILED else self._failed()
-            return self._again(failed, environ) if 0 < len(failed) <= SECOND_TRY else code
+            return self._call(self.python, "-m", "pytest", *arguments, env=environ)
 
     def test_faults(self, arguments: Sequence[str]) -> int:
         """The fault tests at full length: kills, power cuts, failing disks. Arguments go to pytest."""
@@ -225,24 +218,6 @@ class Commands:
     def _plain_install(self) -> None:
         """Make sure that nothing we ship needs a package of the dev extra."""
         self._output("-P", "-c", PLAIN)
-
-    def _failed(self) -> list[str]:
-        """The tests that failed in the last run, as pytest noted them."""
-        noted = self.layout.root / ".pytest_cache" / "v" / "cache" / "lastfailed"
-        try:
-            return list(json.loads(noted.read_text("utf-8")))
-        except (OSError, ValueError):
-            return []
-
-    def _again(self, failed: Sequence[str], environ: Mapping[str, str]) -> int:
-        """Try these once more, and never silently."""
-        print(
-            f"nestor: {len(failed)} failed and is tried once more: {' '.join(failed)}", flush=True
-        )
-        code = self._call(self.python, "-m", "pytest", *failed, env=environ)
-        if code == 0:
-            print(f"nestor: passed at the second try only, to be mended: {' '.join(failed)}")
-        return code
 
     @contextlib.contextmanager
     def _models(self) -> Iterator[dict[str, str]]:

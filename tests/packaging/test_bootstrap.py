@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import io
 import json
@@ -542,60 +541,6 @@ class TestRun:
         with pytest.raises(steps.Stop):
             commands.run([])
         assert commands.calls[-1].startswith(step)
-
-
-class Suite(Spoken):
-    """`test`, with a pytest that ends with these codes, one after the other, and notes these failures."""
-
-    def __init__(self, layout, codes, failed):
-        super().__init__(layout)
-        self.codes = list(codes)
-        noted = layout.root / ".pytest_cache" / "v" / "cache"
-        noted.mkdir(parents=True)
-        (noted / "lastfailed").write_text(json.dumps(dict.fromkeys(failed, True)))
-
-    def _system_packages(self):
-        pass
-
-    def _plain_install(self):
-        pass
-
-    def _lint(self):
-        pass
-
-    @contextlib.contextmanager
-    def _models(self):
-        yield {}
-
-    def _call(self, *command, env=None, quiet=False):
-        self.calls.append(" ".join(command[3:]))
-        return self.codes.pop(0)
-
-
-class TestTest:
-    FEW = ("tests/a.py::one", "tests/a.py::two[x y]")
-
-    @pytest.mark.parametrize("second", [0, 1])
-    def test_a_few_that_failed_are_tried_once_more_and_named(self, checkout, capsys, second):
-        commands = Suite(checkout, [1, second], self.FEW)
-        assert commands.test([]) == second
-        assert commands.calls == ["", " ".join(self.FEW)]
-        assert ("second try only" in capsys.readouterr().out) == (second == 0)
-
-    @pytest.mark.parametrize(
-        ("code", "failed", "arguments"),
-        [
-            (0, FEW, []),
-            (1, [f"tests/a.py::{n}" for n in range(4)], []),
-            (1, [], []),
-            (2, FEW, []),
-            (1, FEW, ["-k", "a"]),
-        ],
-    )
-    def test_else_the_first_run_counts(self, checkout, code, failed, arguments):
-        commands = Suite(checkout, [code], failed)
-        assert commands.test(arguments) == code
-        assert len(commands.calls) == 1
 
 
 class TestCommandLine:
