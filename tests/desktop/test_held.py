@@ -13,7 +13,7 @@ from assistant.clients import launch
 from assistant.clients.desktop import held, picture, remember
 from assistant.clients.desktop.held import Held
 from assistant.config import LIMITS, load_paths
-from assistant.errors import EmptyText, Refused, Unreachable
+from assistant.errors import EmptyText, Internal, Refused, Unreachable
 
 SEEN = remember.Seen("The gate's code is 2580.", "Notes", "mousepad", "", 7)
 
@@ -114,6 +114,28 @@ def test_what_is_held_comes_in_order_and_what_the_daemon_refuses_is_told(monkeyp
         bodies[0], (bodies[1], "empty_text"), bodies[2],
     ]  # fmt: skip
     assert daemon.stored == ["a", "c"]
+
+
+def test_a_fault_of_ours_or_of_a_listener_holds_up_nothing(monkeypatch):
+    daemon = Daemon(monkeypatch)
+    told = []
+
+    def listener(body):
+        told.append(body["id"])
+        raise RuntimeError
+
+    daemon.held._sent = listener
+    bodies = [{"id": "a"}, {"id": "b", "fault": RuntimeError()}, {"id": "c"}]
+    for body in bodies:
+        daemon.held.send(body)
+    daemon.fault = None
+    assert daemon.done.get(timeout=10) == (bodies[1], Internal.code)
+    until(lambda: len(daemon.held) == 0, "what came after it is sent")
+    assert (daemon.stored, told) == (["a", "c"], ["a", "c"])
+    daemon.fault = Unreachable()
+    daemon.held.send({"id": "d"})
+    daemon.fault = None
+    until(lambda: daemon.stored[-1] == "d", "and so is what is held later")
 
 
 def test_what_is_refused_at_once_is_not_held(monkeypatch):

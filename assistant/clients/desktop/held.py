@@ -5,6 +5,7 @@ The disk would hold it as it is: the key that memories are encrypted with is the
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -12,7 +13,9 @@ from typing import Any
 
 from assistant.clients.http import Client
 from assistant.config import LIMITS, Paths
-from assistant.errors import AssistantError, EngineBusy, Stopped, Unreachable
+from assistant.errors import AssistantError, EngineBusy, Internal, Stopped, Unreachable
+
+log = logging.getLogger(__name__)
 
 PATH = "/api/v1/captures"
 AGAIN_S = 2.0
@@ -89,10 +92,19 @@ class Held:
             except _LATER:
                 return
             except AssistantError as exc:
-                self._refused(body, exc)
+                self._tell(self._refused, body, exc)
+            except Exception as exc:  # noqa: BLE001 - a fault of ours must not hold up all that come after
+                log.error("what was held could not be sent: %s", type(exc).__name__)  # noqa: TRY400
+                self._tell(self._refused, body, Internal())
             else:
-                self._sent(body)
+                self._tell(self._sent, body)
             self._bodies.popleft()
+
+    def _tell(self, listener: Callable[..., object], *what: object) -> None:
+        try:
+            listener(*what)
+        except Exception as exc:  # noqa: BLE001 - it is sent or refused all the same
+            log.error("a notification failed: %s", type(exc).__name__)  # noqa: TRY400
 
 
 def _post(paths: Paths, body: Body) -> None:

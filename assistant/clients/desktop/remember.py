@@ -29,6 +29,10 @@ _ADDRESS = re.compile(r"https?://[^\s<>\"']+")
 _SOURCES = ("chromium/x-source-url", "text/x-moz-url-priv")
 """What browsers offer beside a selection: the address of its page."""
 
+_HELD = (
+    "It is held in memory here, and remembered as soon as Nestor runs; do not quit the icon before."
+)
+
 
 class Seen(msgspec.Struct, frozen=True):
     """What was there when the key was pressed."""
@@ -97,11 +101,6 @@ class Remember:
 
     def _refused(self, _body: dict[str, Any], error: AssistantError) -> None:
         self._tell("Not remembered", f"{error.message} {error.hint}", "bad")
-
-
-_HELD = (
-    "It is held in memory here, and remembered as soon as Nestor runs; do not quit the icon before."
-)
 
 
 def _taken(window: int) -> Any:
