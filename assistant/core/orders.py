@@ -6,15 +6,15 @@ to forget is never logged with what it asks to forget.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
 
 from assistant.core import commands, phrases
 from assistant.core.commands import Choice, Command, Language
-from assistant.core.ports import Knowledge, TurnLog
-from assistant.types import Effect, Memory, Turn
+from assistant.core.ports import Knowledge, Place, TurnLog
+from assistant.types import Effect, Generated, Memory, Request, Turn
 
 CANDIDATES = 9
 """Memories listed for the user to choose from."""
@@ -43,6 +43,20 @@ class Order(msgspec.Struct, frozen=True):
     """It only tells what is remembered."""
 
 
+class _NoPlace:
+    """Of what needs no model."""
+
+    def stream(self, request: Request) -> AsyncGenerator[Generated, None]:
+        """Never asked for."""
+        raise NotImplementedError
+
+    def release(self) -> None:
+        """Nothing was taken."""
+
+
+NO_PLACE: Place = _NoPlace()
+
+
 class Orders:
     """Finds and carries out what is said to the memory."""
 
@@ -57,7 +71,7 @@ class Orders:
         """
         command, chosen = commands.parse(text), commands.choice(text)
         if command is None and chosen is None:
-            return await self._stated(conversation_id, text) if store else None
+            return None
         if command is not None and not store and command.verb in ("remember", "correct"):
             return _order(text, _saying(phrases.say(command.language, "storing_off")))
         last: Turn | None = None
@@ -83,6 +97,25 @@ class Orders:
         """Take what a message for the model states; see `Knowledge.heard`."""
         before = await self._before(conversation_id, text)
         return await self._knowledge.heard(text, before=before, episode=turn_id)
+
+    async def stated(self, conversation_id: str, text: str) -> Order | None:
+        """Of "no, Ana lives in Nice now", where it changes something: told at once, not left to a model.
+
+        The reply quotes what held before: not for a chat that may not use all memories.
+        """
+        found = commands.stated(text)
+        if found is None:
+            return None
+        said, language = found
+        before = await self._before(conversation_id, said)
+        if not await self._knowledge.contradicts(said, before=before):
+            return None
+
+        async def run(turn_id: str) -> Outcome:
+            effect = await self._knowledge.heard(said, before=before, episode=turn_id)
+            return told(effect, language)
+
+        return _order(text, run)
 
     # --- what is said on its own -----------------------------------------------------------
 
@@ -179,22 +212,6 @@ class Orders:
             if effect is None:
                 return Outcome(phrases.say(command.language, "correct_what"))
             return told(effect, command.language)
-
-        return _order(text, run)
-
-    async def _stated(self, conversation_id: str, text: str) -> Order | None:
-        """Of "no, Ana lives in Nice now", where it changes something: told at once, not left to a model."""
-        found = commands.stated(text)
-        if found is None:
-            return None
-        said, language = found
-        before = await self._before(conversation_id, said)
-        if not await self._knowledge.contradicts(said, before=before):
-            return None
-
-        async def run(turn_id: str) -> Outcome:
-            effect = await self._knowledge.heard(said, before=before, episode=turn_id)
-            return told(effect, language)
 
         return _order(text, run)
 

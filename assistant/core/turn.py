@@ -7,28 +7,27 @@ import contextlib
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from assistant.config import LIMITS
-from assistant.core import prompt
+from assistant.core import commands, prompt
 from assistant.core.budget import Budget, estimate
 from assistant.core.chats import Chat, Chats, check_whole, too_long
 from assistant.core.checks import check_text
 from assistant.core.compaction import Compactor
 from assistant.core.drafts import Drafts
 from assistant.core.learn import Learner
-from assistant.core.orders import Order, Orders, account
-from assistant.core.ports import Engine, Place, Recall, TurnLog
+from assistant.core.orders import NO_PLACE, Order, Orders, account
+from assistant.core.ports import Engine, Recall, TurnLog
 from assistant.core.run import Run
 from assistant.errors import AssistantError, ContextOverflow, Internal, Stopped
 from assistant.types import (
     Event,
     Finished,
-    Generated,
     Learning,
     Memory,
     Piece,
@@ -118,8 +117,7 @@ class Turns:
         run.draft = self._drafts.take(conversation_id)
         self._runs[run.id] = run
         self._trim()
-        model = self._engine.info().id
-        model = "" if run.order else model
+        model = "" if run.order else self._engine.info().id
         run.log.append("started", {"turn": run.id, "conversation": conversation_id, "model": model})
         self.on_changed(run)
         run.task = asyncio.create_task(self._answer(run))
@@ -190,13 +188,15 @@ class Turns:
         order: Order | None = None
         if self._orders and command:
             order = await self._orders.look(conversation_id, text, store=store)
+            if order is None and store and recall and commands.stated(text):
+                order = await self._stated(conversation_id, text, device, learning)
         # Before anything is read: who cannot be answered hears so at once, however many they are.
         place = NO_PLACE if order else self._engine.reserve("interactive", device)
         try:
             conversation = await self._log.get(conversation_id)
             recall = recall and conversation.memory
-            kept_to_some = conversation.classes is not None
-            if order and order.reads and (kept_to_some or not recall):
+            all_memories = recall and conversation.classes is None
+            if order and order.reads and not all_memories:
                 order, place = None, self._engine.reserve("interactive", device)
             text = order.text if order else text
             await self._chats.check(conversation, text, whole=whole)
@@ -212,6 +212,17 @@ class Turns:
         if store and order is None and self._learner is not None:
             run.learning = await self._learner.mode(conversation, device, learning)
         return run
+
+    async def _stated(
+        self, conversation_id: str, text: str, device: str, learning: Learning | None
+    ) -> Order | None:
+        """What is corrected in passing; only where that is learnt from, and memories may be shown."""
+        conversation = await self._log.get(conversation_id)
+        if not conversation.memory or conversation.classes is not None or not self._learner:
+            return None
+        if await self._learner.mode(conversation, device, learning) == "off":
+            return None
+        return await self._orders.stated(conversation_id, text) if self._orders else None
 
     async def _answer(self, run: Run) -> None:
         try:
@@ -371,20 +382,6 @@ def _ending(stored: Sequence[Event], after: int) -> list[Event]:
     if stored and stored[-1].event == "failed" and len(stored) == 1:
         return [msgspec.structs.replace(stored[-1], id=after + 1)]
     return []
-
-
-class _NoPlace:
-    """Of what needs no model."""
-
-    def stream(self, request: Request) -> AsyncGenerator[Generated, None]:
-        """Never asked for."""
-        raise NotImplementedError
-
-    def release(self) -> None:
-        """Nothing was taken."""
-
-
-NO_PLACE: Place = _NoPlace()
 
 
 def recalled_as(memory: Memory) -> Recalled:

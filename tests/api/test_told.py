@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 from running import RunningDaemon, answer
 
@@ -98,6 +99,49 @@ def test_a_no_that_changes_nothing_or_says_more_is_for_the_model(daemon, chat):
     _, receipt = chat("No, she lives in Rome now", store=False)
     assert receipt["model"] == "fake"
     assert receipt["memory"] == {}
+
+
+@pytest.mark.parametrize("where", ["turn", "chat", "device"])
+def test_where_nothing_is_learnt_a_correction_in_passing_is_for_the_model(daemon, chat, where):
+    chat("Remember that my sister Ana lives in Lyon")
+    turn = {"learn": "off"} if where == "turn" else {}
+    if where == "chat":
+        path = f"/api/v1/conversations/{chat.conversation}"
+        daemon.api.patch(path, json={"learn": "off"}).raise_for_status()
+    if where == "device":
+        daemon.api.put("/api/v1/learning", json={"mode": "off"}).raise_for_status()
+    _, receipt = chat("No, Ana lives in Nice now", **turn)
+    assert receipt["model"] == "fake"
+    assert receipt["memory"] == {}
+    assert texts(daemon) == ["My sister Ana lives in Lyon"]
+
+
+@pytest.mark.parametrize("where", ["turn", "chat"])
+def test_where_memories_are_not_used_what_held_before_is_not_quoted(daemon, chat, where):
+    chat("Remember that my sister Ana lives in Lyon")
+    turn = {"memory": False} if where == "turn" else {}
+    if where == "chat":
+        path = f"/api/v1/conversations/{chat.conversation}"
+        daemon.api.patch(path, json={"memory": False}).raise_for_status()
+    said, receipt = chat("No, Ana lives in Nice now", **turn)
+    assert receipt["model"] == "fake"
+    assert "Lyon" not in said
+    assert texts(daemon) == ["Ana lives in Nice now"], "storing is another switch"
+
+
+def test_a_device_that_sees_some_classes_is_not_told_what_held_in_others(daemon, chat):
+    chat("Remember that my sister Ana lives in Lyon")
+    scopes = ["chat", "memory.read", "memory.write"]
+    body = {"name": "phone", "scopes": scopes, "classes": ["work"]}
+    token = daemon.api.post("/api/v1/devices", json=body).json()["token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=daemon.url, headers=headers, timeout=30) as phone:
+        made = phone.post("/api/v1/conversations", json={}).json()["id"]
+        path = f"/api/v1/conversations/{made}/turns"
+        asked = phone.post(path, json={"text": "No, Ana lives in Nice now"})
+        asked.raise_for_status()
+    assert "Lyon" not in asked.text
+    assert '"model":"none"' not in asked.text.replace(" ", "")
 
 
 def test_the_same_in_french_and_of_her_who_was_spoken_of(daemon, chat):
