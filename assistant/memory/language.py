@@ -92,7 +92,8 @@ def detect(text: str) -> str:
 
 def words_of(text: str) -> list[str]:
     """The words of a text in lower case, apostrophes inside kept and made plain."""
-    return _WORD.findall(text.lower().replace("’", "'"))  # noqa: RUF001
+    # Lower case comes last: "İ" becomes an "i" and a dot of its own, which is no letter.
+    return [word.lower() for word in _WORD.findall(text.replace("’", "'"))]  # noqa: RUF001
 
 
 def stop_words(language: str) -> frozenset[str]:

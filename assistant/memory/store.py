@@ -46,6 +46,8 @@ NAMED = 32
 """Rows with a name that is asked for, the latest, which are ranked whatever else they say."""
 PATIENCE_S = 0.4
 """How long a question waits for its vector where words found something."""
+WAITING = "SELECT count(*) FROM (SELECT 1 FROM memories WHERE embed_model IS NULL LIMIT ?)"
+"""Rows without a vector, at most so many."""
 FEW = 32
 """New rows whose vectors are worth waiting for: about a second's work."""
 FORGET_S = 30.0
@@ -468,8 +470,7 @@ def _candidates(
 
 def _few_wait(db: Database) -> bool:
     """Whether at most FEW rows wait for their vectors. Looks at no more: to count a million takes 90 ms."""
-    sql = "SELECT count(*) FROM (SELECT 1 FROM memories WHERE embed_model IS NULL LIMIT ?)"
-    return int(db.execute(sql, [FEW + 1]).fetchone()[0]) <= FEW
+    return int(db.execute(WAITING, [FEW + 1]).fetchone()[0]) <= FEW
 
 
 async def _nothing(_gone: Sequence[str], _touched: Touched) -> None:

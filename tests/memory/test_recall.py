@@ -15,7 +15,7 @@ from assistant.memory.embed import E5_MODEL
 from assistant.memory.language import detect
 from assistant.memory.recall import understand
 from assistant.memory.scan import Signs, _turns, best, nearest
-from assistant.memory.store import FEW, _few_wait
+from assistant.memory.store import FEW, WAITING, _few_wait
 from assistant.memory.words import content_words
 from assistant.types import NewMemory
 
@@ -213,8 +213,8 @@ async def test_whether_few_rows_wait_is_told_without_counting_them_all(memory):
         assert not await store.read(_few_wait)
 
         def plan(db):
-            sql = "EXPLAIN QUERY PLAN SELECT 1 FROM memories WHERE embed_model IS NULL LIMIT 33"
-            return " ".join(str(row[3]) for row in db.execute(sql))
+            rows = db.execute(f"EXPLAIN QUERY PLAN {WAITING}", [FEW + 1])
+            return " ".join(str(row[3]) for row in rows)
 
         assert "memories_pending" in await store.read(plan)
 

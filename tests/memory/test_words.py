@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from assistant.memory.language import detect
+from assistant.memory.language import detect, words_of
 from assistant.memory.words import RARE_ROWS, content_words, words_in
 from assistant.types import NewMemory
 
@@ -27,6 +27,14 @@ def test_words_keep_their_signs(form, text, words):
     assert words_in(unicodedata.normalize(form, text)) == wanted
     assert detect(unicodedata.normalize("NFD", text)) == detect(text)
     assert content_words("रहती", "hi") == ["रहती"]
+
+
+def test_a_letter_that_grows_in_lower_case_does_not_cut_its_word():
+    """Of "İstanbul" would be left the Italian article "i"."""
+    first, second = words_of("İstanbul'da İzmir")
+    assert "".join(c for c in first if c.isalnum() or c == "'") == "istanbul'da"
+    assert second.endswith("zmir")
+    assert detect("İstanbul") == "und"
 
 
 @pytest.mark.parametrize("stored", ["NFC", "NFD"])
