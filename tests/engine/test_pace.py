@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from assistant.engine.neighbours import Busy, Load, running, usable_cpus
 from assistant.engine.pace import (
     BATTERY_S,
     CHECK_S,
@@ -13,11 +14,7 @@ from assistant.engine.pace import (
     IDLE_CHECK_S,
     KIN_S,
     PEEK_S,
-    Busy,
-    Load,
     Pace,
-    running,
-    usable_cpus,
 )
 from assistant.engine.service import Service
 
