@@ -119,7 +119,7 @@ async def _waiting(daemon: RunningDaemon, pieces: int) -> list[Row]:
     unit = "% of a core"
     name = f"waiting for the word, sound in pieces of {pieces} ms"
     rows = [Row(f"{name}, {whose}", unit, [each]) for whose, each in used.items()]
-    most = IDLE_MOST if pieces == max(_PIECES_MS) else None
+    most = IDLE_MOST if pieces == min(_PIECES_MS) else None
     rows.append(
         Row(f"{name}, all three", unit, [sum(used.values())], most=most, note="a quiet room")
     )

@@ -90,9 +90,21 @@ class Room:
 
     def quiet(self, seconds):
         """Whether something was heard since the last call of `heard`, and then nothing for so long."""
+        samples, loud = self._loud()
+        return bool(len(loud)) and samples - int(loud[-1]) >= seconds * 16_000
+
+    def now(self):
+        """A place in what the loudspeaker gave, for `after`; until `heard` is called."""
+        return len(self._heard) // 2
+
+    def after(self, place):
+        """Seconds of the loudspeaker's own time from there to the last sound; below 0 if it came before."""
+        _, loud = self._loud()
+        return (int(loud[-1]) - place) / 16_000 if len(loud) else -np.inf
+
+    def _loud(self):
         samples = np.frombuffer(bytes(self._heard[: len(self._heard) // 2 * 2]), "<i2")
-        loud = np.flatnonzero(np.abs(samples.astype(int)) > 200)
-        return bool(len(loud)) and len(samples) - int(loud[-1]) >= seconds * 16_000
+        return len(samples), np.flatnonzero(np.abs(samples.astype(int)) > 200)
 
     def loud(self):
         """Whether the last tenth of a second had any sound."""

@@ -81,7 +81,7 @@ async def test_a_device_that_gives_what_is_held_back_is_there_and_one_that_gives
     waiting = asyncio.ensure_future(anext(heard))
     await asyncio.sleep(0)
     await device.give(*[bytes(2 * BLOCK)] * 3 * beats)
-    assert device.woken == 3, "once a second"
+    assert device.woken == 3, "twice a second"
     await asyncio.sleep(0)
     assert not waiting.done(), "nothing is handed on of it"
     ears.enough()

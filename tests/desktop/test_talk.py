@@ -145,8 +145,10 @@ async def test_the_voice_stops_at_once(talkative, room, say, how):  # noqa: F811
         await user.ask(room, say(QUESTION))
         await user.until("speaking")
         await user.sees(room.loud)
+        stopped = room.now()
         await (user.talk.start() if how == "key" else user.talk.cancel())
-        await user.sees(lambda: room.quiet(0.5), 6)  # there is a quarter of a minute left to say
+        await user.sees(lambda: room.quiet(1.0), 6)  # there is a quarter of a minute left to say
+        assert room.after(stopped) <= 0.4
         await user.until("interrupted")
         if how == "key":
             user.seen.clear()
