@@ -80,9 +80,8 @@ def ranked(evidence: Evidence, near: float, *, k: int, gate: bool) -> list[tuple
     order = order[:k]
     strength = _strength(evidence, near)
     best = max(1.0, float(evidence.score.max(initial=0.0)))
-    return [
-        (int(evidence.seqs[i]), round(float(evidence.score[i]) / best * strength, 4)) for i in order
-    ]
+    scores = np.round(evidence.score[order].astype(np.float64) / best * strength, 4)
+    return list(zip(evidence.seqs[order].tolist(), scores.tolist(), strict=True))
 
 
 def gate_for(noise: float, rows: int) -> float:

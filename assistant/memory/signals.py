@@ -6,7 +6,7 @@ import numpy as np
 
 from assistant.memory.question import Question
 from assistant.memory.scan import Floats, Slots
-from assistant.memory.slots import Candidates
+from assistant.memory.slots import Candidates, place
 from assistant.memory.words import Found
 
 NAMES = (
@@ -77,9 +77,11 @@ def _long(candidates: Candidates) -> Floats:
 
 
 def looked_up(seqs: Slots, keys: Slots, values: Floats) -> Floats:
-    """The value of each of `seqs`; 0 where it has none."""
-    by_seq = dict(zip(keys.tolist(), values.tolist(), strict=True))
-    return np.array([by_seq.get(seq, 0.0) for seq in seqs.tolist()], np.float32)
+    """The value of each of `seqs`, which rise; 0 where it has none."""
+    found = np.zeros(len(seqs), np.float32)
+    at, there = place(seqs, keys)
+    found[at[there]] = values[there]
+    return found
 
 
 def _cosines(cosines: Floats, words: Floats, near: float) -> Floats:
@@ -105,8 +107,9 @@ def _members(candidates: Candidates, *lists: Slots) -> Floats:
 def _when(question: Question, candidates: Candidates) -> Floats:
     if not question.spans:
         return np.zeros(len(candidates.seqs), np.float32)
-    fits = [max(span.fits(at) for span in question.spans) for at in candidates.said_at.tolist()]
-    return np.array(fits, np.float32)
+    fits = [span.fits(candidates.said_at) for span in question.spans]
+    best: Floats = np.maximum.reduce(fits)
+    return best
 
 
 def _at(values: Floats, positions: Slots) -> Floats:

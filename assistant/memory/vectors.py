@@ -261,20 +261,24 @@ class Index:
 
     def _smooth(self, asked: Asked, slots: Slots) -> Floats:
         """Cosines to rows mixed with their neighbours."""
-        cosines = self._own(asked, slots)
+        return self._both(asked, slots)[1]
+
+    def _both(self, asked: Asked, slots: Slots) -> tuple[Floats, Floats]:
+        """Cosines to the rows alone, and mixed with their neighbours."""
+        own = self._own(asked, slots)
+        smooth = own.copy()
         for side in self._beside(slots):
             there = side != NONE
-            cosines[there] += NEIGHBOUR_SHARE * self._own(asked, side[there])
-        cosines /= self._lengths[slots]
-        return cosines
+            smooth[there] += NEIGHBOUR_SHARE * self._own(asked, side[there])
+        smooth /= self._lengths[slots]
+        return own, smooth
 
     def _describe(self, slots: Slots, language: str, asked: Asked | None) -> Candidates:
         smooth = np.full(len(slots), np.nan, np.float32)
         own = smooth.copy()
         if asked is not None and len(slots):
             has = self._has[slots]
-            smooth[has] = self._smooth(asked, slots[has])
-            own[has] = self._own(asked, slots[has])
+            own[has], smooth[has] = self._both(asked, slots[has])
         columns = self._columns
         return Candidates(
             slots=slots,

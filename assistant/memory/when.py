@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
+import numpy as np
+
+from assistant.memory.scan import Floats, Slots
 
 _MONTHS = {
     name: number
@@ -88,16 +91,18 @@ class Span(msgspec.Struct, frozen=True):
     end: int = 0
     month: int = 0
 
-    def fits(self, moment: int) -> float:
-        """1 inside, falling to 0 one length away: people say when only roughly."""
+    def fits(self, moments: Slots) -> Floats:
+        """1 inside, falling to 0 one length away: people say when only roughly. Of seconds since 1970."""
         if self.month:
-            month = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=moment)).month
-            return 1.0 if month == self.month else 0.0
-        if self.start <= moment < self.end:
-            return 1.0
+            months = moments.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64)
+            fitting: Floats = (months % 12 + 1 == self.month).astype(np.float32)
+            return fitting
         slack = min(max(self.end - self.start, 2 * 86_400), 31 * 86_400)
-        away = self.start - moment if moment < self.start else moment - self.end
-        return max(0.0, 0.5 * (1 - away / slack))
+        # At its end a span is over.
+        away = np.maximum(self.start - moments, moments - self.end)
+        inside = (self.start <= moments) & (moments < self.end)
+        near = np.maximum(0.0, 0.5 * (1 - away / slack))
+        return np.where(inside, 1.0, near).astype(np.float32)
 
 
 def spans(question: str, now: datetime) -> tuple[Span, ...]:

@@ -86,7 +86,7 @@ def test_time_words(question, inside, outside):
 
     def fit(day):
         moment = int(datetime.fromisoformat(day + "T12:00:00+00:00").timestamp())
-        return max(span.fits(moment) for span in spans)
+        return max(float(span.fits(np.array([moment]))[0]) for span in spans)
 
     assert fit(inside) == 1.0
     assert fit(outside) == 0.0
