@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from assistant.memory import subjects
 from assistant.memory.persons import Persons, read, strangers
 from assistant.memory.question import Question
 from assistant.memory.recall import WEIGHTS
@@ -196,3 +197,26 @@ async def test_a_relative_is_found_in_any_language(memory, settled, question, ro
         await settled(service)
         found = await service.memories.recall(question, k=3, patience_s=10)
         assert row in [one.text for one in found[:2]]
+
+
+async def test_somebody_known_by_name_is_somebody_else_too(memory, settled):
+    async with memory("e5") as service:
+        await service.knowledge.remember("My cousin Jonas lives in Kassel")
+        rows = ("Jonas wohnt jetzt in Bremen", *CHATTER)
+        await service.memories.add_many([NewMemory(text) for text in (*rows, "I live in Bergen")])
+        await settled(service)
+        found = await service.memories.recall("Where do I live?", k=3, patience_s=10)
+        assert found[0].text == "I live in Bergen"
+        about = await service.memories.recall("Where does Jonas live?", k=3, patience_s=10)
+        assert "Jonas" in about[0].text
+
+
+async def test_only_names_that_were_told_are_known(memory):
+    async with memory() as service:
+        await service.knowledge.remember("My cousin Jonas Berg lives in Kassel")
+
+        def told(db):
+            return subjects.told(db, ["jonas", "jonas berg", "berg", "kassel"])
+
+        assert await service.memories._readers.run(told) == {"jonas", "jonas berg"}
+        assert await service.memories._readers.run(lambda db: subjects.told(db, [])) == frozenset()
