@@ -66,11 +66,13 @@ _ME = frozenset("i we je nous ich yo io eu".split())
 _PRONOUNS = frozenset("she he elle il sie er ella lei lui ela ele".split())
 _PRONOUN = re.compile(rf"(?:{'|'.join(sorted(_PRONOUNS))})\s+", re.I)
 _ARTICLES = frozenset(["la", "il", "a", "o"])
-_DROPPED = re.compile(r"(?:vivo|abito|moro|me mudé|mudei|mi sono)\b", re.I)
+DROPPED = re.compile(r"\b(?:vivo|abito|moro|me mudé|mudei|mi sono)\b", re.I)
 """Verbs that are said without their subject."""
 _MYSELF = frozenset(
     ["i", "me", "myself", "my", "moi", "je", "mich", "mí", "mim", "mon", "ma", "mes"]
 )
+FIRST_PERSON = _ME | _MYSELF
+"""Words by which somebody speaks of themselves."""
 _TITLE = "|".join(rf"(?<=\b{one})" for one in "Dr Mr Mrs Ms Prof Mme Mlle Hr Fr Sr Sra Dra".split())
 _SENTENCE = re.compile(rf"[^.!?;\n]*(?:(?:\.(?=\w)|(?:{_TITLE})\.(?=\s+\w))[^.!?;\n]*)*[.!?;\n]*")
 """A dot within a number or name, or after a title, ends no sentence."""
@@ -246,7 +248,7 @@ def _subjects(
         yield ME, [words[0][2:], *words[1:]]
     elif first in _PRONOUNS:
         yield Who(words[0], pronoun=True), words[1:]
-    elif _DROPPED.match(" ".join(words)):
+    elif DROPPED.match(" ".join(words)):
         yield ME, words
     at = 1 if first in _ARTICLES and len(words) > 1 else 0
     if words[at].casefold() in POSSESSIVES:

@@ -11,7 +11,7 @@ from assistant.memory.words import Found
 
 NAMES = (
     "words", "meaning", "own", "before", "after", "answers", "who", "named", "when",
-    "asks", "length",
+    "asks", "length", "abroad",
 )  # fmt: skip
 """The columns of `signals`. All lie between 0 and 1, but the length, between -1 and 1."""
 
@@ -42,6 +42,7 @@ def signals(question: Question, candidates: Candidates, found: Found, near: floa
         _when(question, candidates),
         candidates.asks.astype(np.float32),
         _long(candidates),
+        _abroad(candidates, words, own),
     )
     return np.stack(columns, axis=1).astype(np.float32)
 
@@ -58,6 +59,17 @@ def _words(candidates: Candidates, found: Found) -> Floats:
     scores *= min(1.0, found.coverage / COVERED)
     scores[candidates.foreign] *= FOREIGN_WORDS
     return scores
+
+
+def _abroad(candidates: Candidates, words: Floats, own: Floats) -> Floats:
+    """What a row in another language lacks in words, which it cannot have, and has in meaning: as far
+    as words count here. Nothing where it speaks of somebody else: that is what words would tell.
+    """
+    lifted = candidates.foreign
+    if candidates.others is not None:
+        lifted = lifted & ~candidates.others
+    lacks = np.maximum(own * float(words.max(initial=0.0)) - words, 0.0)
+    return np.where(lifted, lacks, 0.0).astype(np.float32, copy=False)
 
 
 def apart(question: Question, columns: Floats) -> Floats:

@@ -96,6 +96,8 @@ class Candidates(msgspec.Struct, frozen=True):
     speakers: tuple[str | None, ...]
     foreign: Mask
     """Whether it is known to be in another language than the question."""
+    others: Mask | None = None
+    """Whether it is known to speak of others than the question; None where nobody looked."""
 
 
 def place(numbers: Slots, wanted: Slots) -> tuple[Slots, Mask]:

@@ -17,6 +17,7 @@ from assistant.memory import erase, facts, rows, subjects, tables, words
 from assistant.memory.check import check
 from assistant.memory.embedder import Embedder
 from assistant.memory.erase import Erased, with_versions
+from assistant.memory.persons import told_apart
 from assistant.memory.readers import Readers
 from assistant.memory.recall import Question, clearly_meant, fuse, gate_for, ranked, understand
 from assistant.memory.redact import Touched
@@ -452,6 +453,7 @@ class Memories:
         gate: bool,
     ) -> _Recalls:
         candidates = _candidates(index, question, which, found, vector)
+        candidates = told_apart(db, question, candidates, found)
         near = gate_for(index.noise, len(index)) if vector is not None else 0.0
         evidence = fuse(question, candidates, found, near)
         best = ranked(evidence, near, k=len(evidence.seqs), gate=gate)

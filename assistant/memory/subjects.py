@@ -7,7 +7,7 @@ forgotten memory leaves no name behind. Nothing is guessed: where two fit, none 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from sqlite_utils import Database
 
@@ -79,6 +79,14 @@ def introduce(db: Database, claim: Claim, memory_id: str) -> None:
 def is_name(db: Database) -> Callable[[str], bool]:
     """Whether a name in small letters is one that was told."""
     return lambda name: bool(_with(db, _named(name)))
+
+
+def told(db: Database, names: Iterable[str]) -> frozenset[str]:
+    """Those of these names, in lower case, that were told."""
+    wanted = {_named(name): name for name in names}
+    marks = ", ".join("?" * len(wanted))
+    sql = f"SELECT DISTINCT alias FROM aliases WHERE alias IN ({marks})"  # noqa: S608
+    return frozenset(wanted[one] for (one,) in db.execute(sql, list(wanted)))
 
 
 def mentioned(db: Database, text: str) -> list[str]:
