@@ -30,8 +30,10 @@ KEPT, KEPT_SHARE = 1_200, 0.006
 POOL = 4
 """So many times the rows that are kept are compared in all views; 16 times finds nothing more."""
 
-_BLOCK = 1 << 15
+_BLOCK = 1 << 14
 """Rows a pass: what it writes stays in the second cache."""
+_IN_A_BYTE = 3
+"""Words of 64 signs whose differences fit one: bytes are added four times as fast as what holds all."""
 _GATHERED = 1 << 12
 _SAMPLED = 64
 _NOWHERE = np.iinfo(np.uint16).max
@@ -64,18 +66,22 @@ class Signs:
         """In how many signs each of the first `count` slots differs from the question, in two views."""
         signs = self._two_views(query[None, :])[0]
         total = np.empty(count, np.uint16)
+        size = min(_BLOCK, count)
+        differing, few = np.empty(size, np.uint64), np.empty((2, size), np.uint8)
         for start in range(0, count, _BLOCK):
             end = min(count, start + _BLOCK)
-            differing = np.empty(end - start, np.uint64)
-            few = np.empty(end - start, np.uint8)
-            part = total[start:end]
-            for word in range(len(self._bits)):
-                np.bitwise_xor(self._bits[word, start:end], signs[word], out=differing)
-                np.bitwise_count(differing, out=few)
+            part, some = total[start:end], few[:, : end - start]
+            for word in range(0, len(self._bits), _IN_A_BYTE):
+                for n in range(word, min(word + _IN_A_BYTE, len(self._bits))):
+                    xored = differing[: end - start]
+                    np.bitwise_xor(self._bits[n, start:end], signs[n], out=xored)
+                    np.bitwise_count(xored, out=some[int(n > word)])
+                    if n > word:
+                        np.add(some[0], some[1], out=some[0])
                 if word:
-                    np.add(part, few, out=part)
+                    np.add(part, some[0], out=part)
                 else:
-                    part[:] = few
+                    part[:] = some[0]
         return total
 
     def third(self, query: Floats, slots: Slots) -> Distances:

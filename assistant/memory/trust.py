@@ -61,7 +61,9 @@ QUOTED_SHARE = 0.8
 def own_first(
     best: Sequence[tuple[int, float]], quoted: Collection[int], k: int
 ) -> list[tuple[int, float]]:
-    """The best `k` of rows with their scores, those that are `quoted` from files below the others."""
+    """The best `k` of rows, best first with their scores, those `quoted` from files below the others."""
+    if not quoted:
+        return list(best[:k])
     told = [
         (seq, round(score * QUOTED_SHARE, 4) if seq in quoted else score) for seq, score in best
     ]
