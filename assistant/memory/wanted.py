@@ -11,8 +11,9 @@ import re
 from typing import Final
 
 from assistant.memory.kin import KIN
-from assistant.memory.kinds import NUMBERS, RULES, Test, proper
+from assistant.memory.kinds import RULES, Test, proper
 from assistant.memory.language import UNKNOWN, detect
+from assistant.memory.topics import asked_about, elsewhere
 
 _LANGUAGES: Final = frozenset({"en", "fr", UNKNOWN})
 _SEVERAL = re.compile(r"[,;:.!?]\s+\w|\b(?:and|or|et|ou|but|mais)\b", re.I)
@@ -24,45 +25,6 @@ _LONG = 400
 _FOREIGN = re.compile(r"[^\W\d_a-zA-ZàâæçéèêëîïôœùûüÿÀÂÆÇÉÈÊËÎÏÔŒÙÛÜŸ]")
 """A letter of other languages: a short text may be in one that was not recognised."""
 
-_ABOUT: Final = {
-    name: re.compile(rf"\b(?:{cues})", re.I)
-    for name, cues in {
-        "home": r"lives? (?:in|at|near|above|on)\b|moved (?:in)?to\b|new place of\b|resides\b|habite\b",
-        "birth": r"born\b|birthday\b|turns (?:another|\d)|celebrates on\b|née? (?:à|en|le)\b|anniversaire\b",
-        "phone": r"(?:reached|called) at\b|call \w+ (?:on|at) \d|phone number\b",
-        "children": rf"(?:father|mother|parent) of\b|has (?:{NUMBERS}|an?) (?:\w+ )?(?:sons?|daughters?|boys|girls|child|children|kids)\b",
-        "partner": r"married to\b|got (?:married|engaged)\b|together with\b|going out with\b",
-        "health": r"suffers? from\b|doctors found\b|allergic\b|rash\b|ambulance\b|arthritis\b",
-        "job": r"works? (?:as|at|for|in)\b|(?:earns|for) an? living\b|these days\b|job\b|profession\b|travaille\b",
-        "music": r"plays? the (?!lottery)|lessons\b",
-        "food": r"tastes?\b|orders\b|eats?\b|drinks?\b|beats\b|stand\b",
-        "gift": r"for christmas\b|present\b|wishes\b",
-        "travel": r"off to\b|holidays?\b|travels?\b",
-        "language": r"speaks?\b|learn(?:ed|s|ing)\b|talks?\b",
-        "car": r"drives?\b|(?:second-hand|car)\b",
-        "study": r"stud(?:y|ied|ies)\b|reads law\b|degree\b",
-    }.items()
-}
-"""What a plain sentence is about, where its words say so."""
-_ALSO: Final = {"health": ("food",), "car": ("job",), "music": ("job",), "job": ("study",)}
-"""What a sentence about one of these may tell as well: an allergy what not to eat, driving a trade."""
-_ASKS: Final = tuple(
-    (re.compile(asked, re.I), name)
-    for asked, name in (
-        (r"\b(?:job|profession|occupation|métier)\b|\bdo for (?:a living|work)\b", "job"),
-        (r"\binstrument\b", "music"),
-        (r"^(?:what|which) .*\b(?:car|vehicle)\b|^what does .* drive\b", "car"),
-        (r"\b(?:languages?|tongue)\b", "language"),
-        (r"^what .*\b(?:give|gift|wish for)\b", "gift"),
-        (r"^(?:what|which) .*\b(?:eat|food|meal|drink|cook for|serve)\b", "food"),
-        (r"\btravel(?:ling)?\b", "travel"),
-        (r"\bdegree\b|^what .*\bstud(?:y|ied|ying)\b", "study"),
-        (r"\b(?:health|illness|disease)\b", "health"),
-        (r"\bring\b|\bphone\b", "phone"),
-    )
-)
-_CLAUSES = re.compile(r",| and | but | et | mais ")
-
 _FAMILY = frozenset({
     "sister", "brother", "mother", "father", "wife", "husband", "partner", "daughter", "son", "child",
     "grandmother", "grandfather", "aunt", "uncle", "cousin", "niece", "nephew",
@@ -72,6 +34,14 @@ _SAME = (
     frozenset({"daughter", "child"}),
     frozenset({"son", "child"}),
 )
+_FOR_PEOPLE = re.compile(r"^(?:who|whom|whose|qui|à qui|avec qui|chez qui)\b", re.I)
+"""Asked of one relative, and answered by another: who looks after my son? My mother."""
+_SAYS = re.compile(
+    r"\b(?:says?|said|tells?|told|thinks?|reckons|mention\w*|heard|dit|raconte|pense)\b", re.I
+)
+_THEIRS = re.compile(
+    r"\b(?:he|him|his|she|hers?|they|them|their|il|elle|lui|son|sa|ses|leurs?)\b", re.I
+)
 _MINE = re.compile(r"(?:I|My|Je|J['’]|Mon|Ma)\b")
 
 
@@ -80,8 +50,9 @@ class Wanted:
 
     def __init__(self, question: str, language: str) -> None:
         question = " ".join(question.replace("’", "'").split())
+        lower = question.lower()
         plain = len(question.split()) <= _WORDS and _SEVERAL.search(question) is None
-        tests = [test for asked, test in RULES if asked.search(question)]
+        tests = [test for asked, test in RULES if asked.search(lower)]
         tests += [test for make in (_elsewhere, _of_others) if (test := make(question))]
         self._tests = tuple(tests) if plain and language in _LANGUAGES else ()
         self._asked = frozenset(map(_plain, question.split()))
@@ -94,39 +65,29 @@ class Wanted:
         """Whether a text can hold the answer, as far as rules can tell."""
         if not self._tests or len(text) > _LONG:
             return True
-        if detect(text) not in _LANGUAGES or _FOREIGN.search(text):
+        plain = text.replace("’", "'")
+        fresh = " ".join(word for word in plain.split() if _plain(word) not in self._asked)
+        if all(test(plain, fresh) for test in self._tests):
             return True
-        text = text.replace("’", "'")
-        fresh = " ".join(word for word in text.split() if _plain(word) not in self._asked)
-        return all(test(text, fresh) for test in self._tests)
+        return detect(text) not in _LANGUAGES or _FOREIGN.search(text) is not None
 
 
 def _elsewhere(question: str) -> Test | None:
     """Refuses a plain sentence that is about other things only."""
-    asked = {name for rule, name in _ASKS if rule.search(question)}
-    if not asked:
-        return None
-
-    def test(text: str, _fresh: str) -> bool:
-        if _CLAUSES.search(text.strip(" .,")):
-            return True
-        told = {name for name, rule in _ABOUT.items() if rule.search(text)}
-        close = told.union(*(_ALSO.get(name, ()) for name in told))
-        return not told or bool(close & asked)
-
-    return test
+    asked = asked_about(question)
+    return (lambda text, _fresh: not elsewhere(text, asked)) if asked else None
 
 
 def _of_others(question: str) -> Test | None:
     """Refuses what is told of other relatives than the question's, or of nobody but me."""
     asked = _kin(question)
-    if not asked:
+    if not asked or _FOR_PEOPLE.search(question):
         return None
 
     def test(text: str, fresh: str) -> bool:
-        if told := _kin(text):
-            return bool(told & asked)
-        return _MINE.match(text) is None or proper(text, fresh)
+        if not (told := _kin(text)):
+            return _MINE.match(text) is None or bool(_THEIRS.search(text)) or proper(text, fresh)
+        return bool(told & asked) or _SAYS.search(text) is not None
 
     return test
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from assistant.memory.language import detect
 from assistant.memory.recall import CONTENDERS
 from assistant.memory.wanted import Wanted
 from assistant.types import NewMemory
+from tests.bench.talk import talk
+
+TOLD = Path(__file__).parents[1] / "data" / "answers_told.txt"
+REFUSED = 0.02
+"""Share of true answers that rules may refuse at most; a told thing not found is worse than a near miss."""
 
 
 def wanted(question):
@@ -64,6 +71,31 @@ def test_a_text_with_the_answer_is_let_through(question, text):
 @pytest.mark.parametrize(("question", "text"), NOT_ANSWERED)
 def test_a_text_about_the_same_without_the_answer_is_not(question, text):
     assert not wanted(question).allows(text)
+
+
+def told_pairs(language):
+    lines = TOLD.read_text("utf-8").splitlines()
+    parts = [line.split(" | ") for line in lines if line and not line.startswith("#")]
+    return [(question, text) for of, question, text in parts if of == language]
+
+
+@pytest.mark.parametrize(("language", "least"), [("en", 300), ("fr", 130)])
+def test_answers_as_people_tell_them_are_let_through(language, least):
+    pairs = told_pairs(language)
+    assert len(pairs) >= least
+    known = [(question, text) for question, text in pairs if wanted(question)]
+    assert len(known) > len(pairs) / 2, "else there is nothing to refuse them"
+    refused = [(question, text) for question, text in known if not wanted(question).allows(text)]
+    assert len(refused) <= REFUSED * len(known), refused
+
+
+def test_answers_among_talk_are_let_through():
+    made = talk(1, held_out=False)
+    answers = [(ask.text, made.turns[at].text) for ask in made.questions for at in ask.evidence]
+    known = [(question, text) for question, text in answers if wanted(question)]
+    assert len(known) > 200
+    refused = [(question, text) for question, text in known if not wanted(question).allows(text)]
+    assert len(refused) <= REFUSED / 2 * len(known), refused
 
 
 @pytest.mark.parametrize(
