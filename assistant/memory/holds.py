@@ -30,15 +30,15 @@ NUMBERS: Final = (
 _TENS = "twenties|thirties|forties|fifties|sixties|seventies|eighties|nineties|teens"
 NUMBER: Final = rf"\d|\b(?:{NUMBERS}|{_TENS})\b"
 FEW: Final = (
-    "twins?|triplets|pair|couple|several|both|single|once|twice|none|never|no|not|only|few|many|lots?|loads|"
-    "plenty|aucune?|jumeaux|jumelles|plusieurs|beaucoup|unique|seule?|jamais|pas|peu"
+    "twins?|triplets|pair|couple|several|both|single|once|twice|hat-?trick|nobody|everybody|everyone|run out|none|never|no|not|only|few|many|lots?|loads|"
+    "plenty|aucune?|jumeaux|jumelles|plusieurs|beaucoup|unique|seule?|jamais|pas|plus|peu|personne"
 )
 LIKE: Final = (
     r"\w+er than|more than|less than|as \w+ as|same|size|up to|down to|over|under|about|almost|nearly|"
     r"around|plus (?:de|que|\w+ que)|moins (?:de|que|\w+ que)|autant|touch\w*|reach\w*|fits?|fills?|comes|arrive|autant|environ|presque|jusqu\w*|taille|pointure"
 )
 _VAGUE = (
-    "nothing|much|enough|free|full|rien|assez|gratuit\\w*|third|quarter|quart|tiers|grand|quid|tenner|fiver|fortune|cheap\\w*|expensive|pricey|bargain|smic|brut|nets?|balles|kilos?|litres?|"
+    "nothing|much|enough|equal\\w*|free|full|rien|assez|gratuit\\w*|third|quarter|quart|tiers|grand|quid|tenner|fiver|fortune|cheap\\w*|expensive|pricey|bargain|smic|brut|nets?|balles|kilos?|litres?|"
     "ounces?|pounds?|inch\\w*|foot|feet|mètres?|met(?:er|re)s?|miles?|pinch|cups?|mugs?|spoon\\w*|"
     "months?|weeks?|years?|days?|hours?|minutes?|mois|ans|par an|semaines?|jours?|heures?|cher|chère|"
     "singles?|doubles?|small|medium|large|big|tall|huge|tiny|king|queen|petite?|grande?|moyen\\w*|short|long|deep|fast|light|heavy"
@@ -55,7 +55,7 @@ TIME: Final = (
     rf"\b(?:1[89]|20)\d\ds?\b|\b\d{{1,2}}[./-]\d{{1,2}}\b(?!-|\d)|"
     rf"\b\d{{1,2}}(?:st|nd|rd|th|er|e|h|am|pm|\.)?(?![\d ]*\d|\w| ?(?:euros?|kilos?|kg|%|percent|met|[€$£%]))|"
     rf"\b(?:{MONTHS}|{_MONTHS_SHORT}|{DAYS}|{_DAYS_SHORT}|{_CLOCK}|{NUMBERS}|{_TENS}|"
-    r"spring|summer|autumn|in (?:the )?fall|winter|mornings?|evenings?|afternoons?|nights?|weekends?|daily|weekly|"
+    r"spring|summer|autumn|in (?:the )?fall|winter|day|jour|mornings?|evenings?|afternoons?|nights?|weekends?|daily|weekly|"
     r"monthly|yearly|ago|since|until|till?|last|next|today|yesterday|tomorrow|tonight|now|later|early|"
     r"earlier|late|after|before|during|when\w*|while|once|every|each|always|usually|soon|"
     r"\w+time|around (?!the)|vers|une fois|if|si|christmas|xmas|easter|new year\w*|eve|eid|ramadan|diwali|hanukkah|passover|halloween|"
@@ -88,8 +88,8 @@ PLACE: Final = (
     rf"\b(?:in|at|on|from|by|over|into)\s+(?!{MONTHS}|{DAYS}|\d|the (?:\w+ )?(?:weeks?|months?|years?|mornings?|"
     rf"evenings?)|time|spring|summer|autumn|winter|{NUMBERS}|my own|best|foot|fire)|\bto (?:the|my|our)\b|"
     r"\b(?:under|behind|near|above|below|beside|between|next (?:to|door)|"
-    r"inside|outside|upstairs|downstairs|opposite|around|round|through|with|past|down|up|here|there|"
-    r"abroad|home|lives?|station|school|hall|street|road|lane|corner|levels?|bay|floor|"
+    r"inside|outside|upstairs|downstairs|opposite|around|round|through|with|past|down|up|out|gone|went|visiting|here|there|"
+    r"parti[es]?|sorti[es]?|abroad|home|lives?|work\w*|employ\w*|job|travaill\w*|embauch\w*|boulot|station|school|hall|street|road|lane|corner|levels?|bay|floor|"
     r"drawer|box|shelf|cupboard|wardrobe|shed|loft|attic|cellar|basement|garage|kitchen|bathroom|bedroom|"
     r"office|desk|bag|pocket|safe|folder|garden|farm|village|town|city|country|shop|"
     r"à|au|aux|en|dans|chez|sur|sous|derrière|devant|près|entre|avec|côté|haut|bas|fond|ici|là|"
@@ -138,7 +138,7 @@ COUNT: Final = (
 LIVES: Final = (
     r"\b(?:liv(?:es?|ing)|moved?|home|flat|house\w*|apartment|cottage|street|road|lane|square|address|"
     r"reside\w*|settled|retired|place|stay\w*|rents?|room|based|boat|practice|postcode|neighbour\w*|"
-    r"habite\w*|vit|vivent|rue|appart\w*|maison|adresse|logement|déménag\w*|installé\w*|chez|voisine?s?)\b|"
+    r"habite\w*|vit|vivent|rue|studio|loft|chambre|appart\w*|maison|adresse|logement|déménag\w*|installé\w*|chez|voisine?s?)\b|"
     r"(?:\b(?:is|are|am|now|est|sont|still|toujours|back)|['’](?:s|re|m)) (?!off )(?:\w+ ){0,2}"
     r"(?:in|at|on|over|near|from|with (?:his|her|their|the|my|our)|round|down|up|out|à|au|en|chez|dans|près|vers)\b"
 )
@@ -167,8 +167,8 @@ CHILDREN: Final = (
 )
 AGE: Final = (
     rf"(?:\d|\b(?:{NUMBERS})) ?(?:{SPAN})\b|\b(?:born|birth\w*|turn(?:s|ed|ing)?|years? old|aged?|built|"
-    rf"bought|since|celebrat\w*|anniversaire|née?s?|naiss\w+|fêt\w+|century|siècle|date[sd]?|"
-    rf"{_TENS}|\w+-?year-?olds?|pension\w*|retraitée?|toddler|newborn|"
+    rf"bought|opened|made|tudor|medieval|since|celebrat\w*|anniversaire|née?s?|naiss\w+|fêt\w+|century|siècle|date[sd]?|"
+    rf"{_TENS}|\w+-?year-?olds?|pension\w*|retraitée?|toddler|newborn|kitten|puppy|chaton|chiot|"
     rf"baby|teen\w*|reception|grade|(?:start\w*|starting|finish\w*|at|in) (?:school|nursery|primary|year)|maternelle|cp|collège|lycée|primaire|trentaine|"
     rf"quarantaine|cinquantaine|soixantaine|aînée?|cadette?|jeune|vieux|vieille|victorian|edwardian|georgian|"
     rf"(?:in|of|last|this|next) (?:the )?(?:spring|summer|autumn|winter|{MONTHS}|year|week)|(?:1[89]|20)\d\ds?)\b|"

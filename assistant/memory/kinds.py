@@ -15,6 +15,8 @@ from assistant.memory import holds
 from assistant.memory.holds import DAYS, MONTHS, NUMBER, NUMBERS, PARTNERS
 from assistant.memory.topics import elsewhere
 
+_SOMEONE = r"(?:['’]s| is| are| was| were| est| sont| était) (?!my |our |the |his |her |mon |ma |le |la |l['’])[\w-]+(?: [\w-]+)?\s?\??$"
+"""Behind who: who is Bo? Whatever is told of Bo says so."""
 _CAPITALS = re.compile(r"^\W*[A-ZÀ-Þ](?!.*[.!?] [a-zß-ÿ])", re.S)
 """Of somebody who writes capitals at all: a sentence that begins with a small letter says nothing of names."""
 _NO_NAME = re.compile(
@@ -35,7 +37,7 @@ _INSTITUTION = (
     "hôtel|hôpital|marque|entreprise|équipe"
 )
 _UNITS = rf"(?: ?(?:{holds.SPAN}|%|percent|pm|am|{MONTHS})\b|[:h-]\d)"
-_BARE = rf"(?<!past )(?<!to )(?<!-)\b(?!(?:19|20)\d\d\b)(?:\d+(?!\w)|(?:{NUMBERS})\b)(?! past\b)"
+_BARE = rf"(?<!past )(?<!to )(?<!-)\b(?!(?:19|20)\d\d\b)(?:\d+k?(?!\w)|(?:{NUMBERS})\b)(?! past\b)"
 """A number, in figures or words, that is no year or time of day."""
 _DEEDS = (
     "marr\\w+|wedding|moved|start\\w*|beg[au]n|joined|died|left|opens?|opened|arriv\\w+|went|visit\\w*|"
@@ -117,7 +119,7 @@ RULES: Final[tuple[tuple[re.Pattern[str], Test], ...]] = tuple(
         (r"\bhow many\b|\bcombien d(?:e (?!temps)|['’])", _adds(holds.COUNT, holds.LIST_NAMED)),
         (r"\b(?:what|which) colou?r\b|\bcolou?r of\b|\bquelle (?:est la )?couleur\b",
          _either(_adds(holds.COLOUR, holds.COLOUR_NAMED), _note)),
-        (r"\bhow (?:much|expensive)\b|\bhow (?:big|tall|high|far|fast|deep|wide|heavy)\b|"
+        (r"\bhow (?:much|expensive)\b|\bhow (?:tall|high|heavy)\b|"
          r"\bwhat (?:\w+ ){0,3}(?:size|height|weight)\b|\bweigh\b|\bcombien (?:coûte|gagne|pèse|mesure|paie)\b",
          _adds(holds.AMOUNT, holds.SIZE_NAMED)),
         (r"\bhow expensive\b|\bcosts?\b|\bprice\b|\bearn\b|\bsalary\b|\bhow much (?:money|do (?:i|we) pay)\b|"
@@ -134,7 +136,7 @@ RULES: Final[tuple[tuple[re.Pattern[str], Test], ...]] = tuple(
         (r"^when\b|\bwhat time\b|\b(?:what|which) (?:day|date|month|year)\b|\b(?:until|since) when\b|^quand\b|"
          r"\bà quelle (?:heure|date)\b|\bdepuis quand\b", _adds(holds.TIME)),
         (r"\bhow long (?:have|has|had|was|were|did|does|do|is|will)\b|\bdepuis combien\b",
-         _adds(rf"{NUMBER}|{holds.TIME}|\b(?:{holds.SPAN}|ages|forever|overnight|lengths?|km|cm|longtemps)\b")),
+         _adds(rf"{NUMBER}|{holds.TIME}|\b(?:{holds.SPAN}|{holds.LIKE}|ages|forever|overnight|lengths?|km|cm|longtemps)\b")),
         (r"\b(?:phone|mobile|telephone|passport|account|card|policy|chip|licence|license) number\b|"
          r"\bnumber (?:of|on)\b|\bnuméro\b", _adds(NUMBER)),
         (r"\b(?:pin|code) (?:of|for)\b|\bplate\b|\bwhat(?:'s| is) .*\b(?:pin|code)\b",
@@ -149,8 +151,8 @@ RULES: Final[tuple[tuple[re.Pattern[str], Test], ...]] = tuple(
          _has(holds.BORN, holds.BORN_NAMED)),
         (r"^where do(?:es)? .*\blive\b|\baddress of\b|\bwhat is .*\baddress\b|^où (?:habite|vit)\b",
          _either(_has(holds.LIVES, holds.LIVES_NAMED), _note)),
-        (r"^who\b|^whom\b|^whose\b|\bname of\b|\b(?:sur|last |first |maiden |family )name\b|"
-         r"\bwhat (?:is|are|was) .*\b(?:called|name)\?|\bhow is .* called\b|^qui\b|\bs['’]appelle\b|\bquel est le nom\b",
+        (rf"^who\b(?!{_SOMEONE})|^whom\b|^whose\b|\bname of\b|\b(?:sur|last |first |maiden |family )name\b|"
+         rf"\bwhat (?:is|are|was) .*\b(?:called|name)\?|\bhow is .* called\b|^qui\b(?!{_SOMEONE})|\bs['’]appelle\b|\bquel est le nom\b",
          _names),
         (rf"^(?:who|whom|how)\b.*\b(?:{PARTNERS})\b|\bname of .*\b(?:{PARTNERS})\b|\b(?:{PARTNERS})(?:['’]s)? name\b|"
          rf"\bmarried to\b|^whom does .* love\b|\b(?:have|has|got) an? (?:{PARTNERS})\b", _has(holds.LOVES, holds.LOVES_NAMED)),

@@ -41,6 +41,12 @@ ANSWERED = [
     ("What kind of car do I own?", "I drive a green Skoda"),
     ("What is my child good at?", "Oskar's teacher says sport is where the talent lies"),
     ("Quel âge a Léa ?", "Léa a douze ans"),
+    ("Who fetches my son on Friday?", "Friday it's my brother"),
+    ("What does my brother do for a living?", "Mum says Marko has become a baker"),
+    ("What instrument does Marko play?", "Marko is a cellist"),
+    ("What is Tilda allergic to?", "Strawberries bring Tilda out in spots"),
+    ("Who paid the plumber?", "I paid the plumber"),
+    ("What is Ana's favourite dish?", "For Ana it has to be dumplings"),
     ("Qui m’a prêté la perceuse ?", "I borrowed the power drill from Stefan"),
     ("Où habite ma sœur ?", "My sister Ana lives in Lyon"),
 ]
@@ -59,6 +65,9 @@ NOT_ANSWERED = [
     ("What is my father's blood group?", "My blood group is O negative"),
     ("Where was my father born?", "Mum was born in Trieste"),
     ("What is Tilda allergic to?", "Tilda's birthday is on the ninth of June"),
+    ("What is Ana's favourite dish?", "Ana lives in Lyon"),
+    ("Where does my brother live?", "My sister, the older one, lives in Lyon"),
+    ("What is Marko's phone number?", "The policy number of Marko is 45-881"),
     ("Quel âge a ma sœur ?", "Ma sœur habite à Lyon"),
 ]
 
@@ -79,7 +88,7 @@ def told_pairs(language):
     return [(question, text) for of, question, text in parts if of == language]
 
 
-@pytest.mark.parametrize(("language", "least"), [("en", 300), ("fr", 130)])
+@pytest.mark.parametrize(("language", "least"), [("en", 375), ("fr", 165)])
 def test_answers_as_people_tell_them_are_let_through(language, least):
     pairs = told_pairs(language)
     assert len(pairs) >= least
@@ -105,6 +114,8 @@ def test_answers_among_talk_are_let_through():
         "Who is my dentist and what is his number?",
         "My mother comes at eight. Where is the tent?",
         "¿Cuántos años tiene Marko?",
+        "Who is Marko?",
+        "Qui est Marko ?",
         "",
     ],
 )
