@@ -33,8 +33,6 @@ FOR_WORDS, FOR_LEAD = 0.17, 0.4
 NOISE_AT_BEST = 0.9
 UNNAMED = 0.4
 """So much more where the question names somebody and the row does not."""
-CAN_HOLD = 0.1
-"""So much less where rules know what the question wants, and what cannot hold it is refused."""
 OF_BEST = 0.9
 """Share of the best score that the others must have to be handed over beside it. ENOUGH to OF_BEST:
 from a regression on the life of tests/memory/life.py and on questions about people it does not know."""
@@ -81,12 +79,11 @@ def contenders(evidence: Evidence) -> list[int]:
 
 
 def ranked(
-    evidence: Evidence, near: float, *, k: int, gate: bool, refused: Collection[int] | None = None
+    evidence: Evidence, near: float, *, k: int, gate: bool, refused: Collection[int] = ()
 ) -> list[tuple[int, float]]:
     """The best `k` as (seq, score), best first; with `gate` only those there is evidence for.
 
-    `near` is what `gate_for` says; `refused` are contenders that cannot hold the answer, None where
-    nobody can tell.
+    `near` is what `gate_for` says; `refused` are contenders that cannot hold the answer.
     """
     order = np.argsort(-evidence.score, kind="stable")
     if gate:
@@ -123,9 +120,9 @@ def _near_best(evidence: Evidence) -> Mask:
     return close
 
 
-def _passes(evidence: Evidence, gate: float, refused: Collection[int] | None) -> Mask:
+def _passes(evidence: Evidence, gate: float, refused: Collection[int]) -> Mask:
     """The best rows, if there is evidence for the very best of them; without vectors, names are that."""
-    free = ~np.isin(evidence.seqs, list(refused or ()))
+    free = ~np.isin(evidence.seqs, list(refused))
     unseen, named = np.isnan(evidence.own), evidence.named > 0
     own = np.nan_to_num(evidence.own)
     if not gate or unseen.all():
@@ -136,7 +133,7 @@ def _passes(evidence: Evidence, gate: float, refused: Collection[int] | None) ->
     # What is ahead of nothing at all is ahead of what is noise at best.
     others = max(NOISE_AT_BEST * gate, float(np.partition(own, -2)[-2]) if len(own) > 1 else 0.0)
     lead = own - others
-    needed = ENOUGH + UNNAMED * evidence.apart - (CAN_HOLD if refused is not None else 0.0)
+    needed = ENOUGH + UNNAMED * evidence.apart
     has = own / gate + FOR_WORDS * evidence.shares + FOR_LEAD * np.maximum(lead, 0.0) / gate
     enough = np.where(unseen, named, has >= needed)
     passing: Mask = near & bool((near & enough).any())

@@ -462,7 +462,7 @@ class Memories:
         candidates = _candidates(index, question, which, found, vector)
         near = gate_for(index.noise, len(index)) if vector is not None else 0.0
         evidence = fuse(question, candidates, found, near)
-        refused = _refused(db, question, which, contenders(evidence)) if gate else None
+        refused = _refused(db, question, which, contenders(evidence)) if gate else ()
         best = ranked(evidence, near, k=len(evidence.seqs), gate=gate, refused=refused)
         best = own_first(best, index.of_kind("chunk", [seq for seq, _ in best]), k)
         texts = tables.recalled_rows(db, [seq for seq, _ in best], which)
@@ -483,13 +483,11 @@ def _few_wait(db: Database) -> bool:
     return int(db.execute(sql, [FEW + 1]).fetchone()[0]) <= FEW
 
 
-def _refused(
-    db: Database, question: Question, which: Filter, seqs: Sequence[int]
-) -> list[int] | None:
-    """Those that cannot hold what is asked for; None if no rule knows what that is."""
+def _refused(db: Database, question: Question, which: Filter, seqs: Sequence[int]) -> list[int]:
+    """Those that cannot hold what is asked for."""
     wanted = Wanted(question.text, question.language)
     if not wanted:
-        return None
+        return []
     told = tables.recalled_rows(db, seqs[:CONTENDERS], which)
     return [seq for seq in seqs if seq not in told or not wanted.allows(told[seq](0.0).text)]
 
