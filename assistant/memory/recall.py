@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Final
 
 import msgspec
@@ -14,7 +15,7 @@ from assistant.memory.signals import NAMES, apart, looked_up, rare, signals
 from assistant.memory.slots import Candidates
 from assistant.memory.words import Found
 
-__all__ = ["Question", "clearly_meant", "fuse", "gate_for", "ranked", "understand"]
+__all__ = ["Question", "clearly_meant", "contenders", "fuse", "gate_for", "ranked", "understand"]
 
 WEIGHTS: Final = {
     "words": 0.35, "meaning": 0.4, "own": 0.3, "before": 0.35, "after": 0.1, "answers": 0.25,
@@ -36,6 +37,9 @@ UNNAMED = 0.4
 OF_BEST = 0.9
 """Share of the best score that the others must have to be handed over beside it. ENOUGH to OF_BEST:
 from a regression on the life of tests/memory/life.py and on questions about people it does not know."""
+
+CONTENDERS = 64
+"""So many of the best are looked at for what the question wants; the others are refused unread."""
 
 MEANT_OF_BEST, MEANT_SHARE = 0.9, 0.5
 """What a row must have of the nearest one's cosine, and of the question's words, to be forgotten."""
@@ -69,14 +73,22 @@ def fuse(question: Question, candidates: Candidates, found: Found, near: float =
     )
 
 
-def ranked(evidence: Evidence, near: float, *, k: int, gate: bool) -> list[tuple[int, float]]:
+def contenders(evidence: Evidence) -> list[int]:
+    """The rows, by `seq`, that the gate may let through, best first."""
+    order = np.argsort(-evidence.score, kind="stable")
+    return [int(seq) for seq in evidence.seqs[order[_near_best(evidence)[order]]]]
+
+
+def ranked(
+    evidence: Evidence, near: float, *, k: int, gate: bool, refused: Collection[int] = ()
+) -> list[tuple[int, float]]:
     """The best `k` as (seq, score), best first; with `gate` only those there is evidence for.
 
-    `near` is what `gate_for` says.
+    `near` is what `gate_for` says; `refused` are contenders that cannot hold the answer.
     """
     order = np.argsort(-evidence.score, kind="stable")
     if gate:
-        passing = _passes(evidence, near)
+        passing = _passes(evidence, near, refused)
         order = order[passing[order]]
     order = order[:k]
     strength = _strength(evidence, near)
@@ -103,15 +115,21 @@ def clearly_meant(candidates: Candidates, found: Found, near: float) -> list[int
     return [int(seq) for seq in candidates.seqs[meant]]
 
 
-def _passes(evidence: Evidence, gate: float) -> Mask:
+def _near_best(evidence: Evidence) -> Mask:
+    close: Mask = evidence.score >= OF_BEST * float(evidence.score.max(initial=0.0))
+    return close
+
+
+def _passes(evidence: Evidence, gate: float, refused: Collection[int]) -> Mask:
     """The best rows, if there is evidence for the very best of them; without vectors, names are that."""
+    free = ~np.isin(evidence.seqs, list(refused))
     unseen, named = np.isnan(evidence.own), evidence.named > 0
     own = np.nan_to_num(evidence.own)
     if not gate or unseen.all():
         # Without the meaning, a long row of common words may well score more than any of these.
         sure: Mask = named & (evidence.score >= OF_BEST * evidence.score[named].max(initial=0.0))
-        return sure
-    near = evidence.score >= OF_BEST * float(evidence.score.max(initial=0.0))
+        return sure & free
+    near = _near_best(evidence) & free
     # What is ahead of nothing at all is ahead of what is noise at best.
     others = max(NOISE_AT_BEST * gate, float(np.partition(own, -2)[-2]) if len(own) > 1 else 0.0)
     lead = own - others

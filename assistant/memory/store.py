@@ -19,7 +19,16 @@ from assistant.memory.embedder import Embedder
 from assistant.memory.erase import Erased, with_versions
 from assistant.memory.persons import told_apart
 from assistant.memory.readers import Readers
-from assistant.memory.recall import Question, clearly_meant, fuse, gate_for, ranked, understand
+from assistant.memory.recall import (
+    CONTENDERS,
+    Question,
+    clearly_meant,
+    contenders,
+    fuse,
+    gate_for,
+    ranked,
+    understand,
+)
 from assistant.memory.redact import Touched
 from assistant.memory.scan import Floats
 from assistant.memory.slots import Candidates, Filter
@@ -27,6 +36,7 @@ from assistant.memory.tombstones import Tombstone, Tombstones
 from assistant.memory.traces import Traces
 from assistant.memory.trust import own_first
 from assistant.memory.vectors import Index
+from assistant.memory.wanted import Wanted
 from assistant.memory.words import Found
 from assistant.memory.writer import Writer
 from assistant.types import Kind, Memory, MemoryCount, NewMemory, Recalled, now
@@ -456,7 +466,8 @@ class Memories:
         candidates = told_apart(db, question, candidates, found)
         near = gate_for(index.noise, len(index)) if vector is not None else 0.0
         evidence = fuse(question, candidates, found, near)
-        best = ranked(evidence, near, k=len(evidence.seqs), gate=gate)
+        refused = _refused(db, question, which, contenders(evidence)) if gate else ()
+        best = ranked(evidence, near, k=len(evidence.seqs), gate=gate, refused=refused)
         best = own_first(best, index.of_kind("chunk", [seq for seq, _ in best]), k)
         texts = tables.recalled_rows(db, [seq for seq, _ in best], which)
         return [texts[seq](score) for seq, score in best if seq in texts]
@@ -473,6 +484,15 @@ def _candidates(
 def _few_wait(db: Database) -> bool:
     """Whether at most FEW rows wait for their vectors. Looks at no more: to count a million takes 90 ms."""
     return int(db.execute(WAITING, [FEW + 1]).fetchone()[0]) <= FEW
+
+
+def _refused(db: Database, question: Question, which: Filter, seqs: Sequence[int]) -> list[int]:
+    """Those that cannot hold what is asked for."""
+    wanted = Wanted(question.text, question.language)
+    if not wanted:
+        return []
+    told = tables.recalled_rows(db, seqs[:CONTENDERS], which)
+    return [seq for seq in seqs if seq not in told or not wanted.allows(told[seq](0.0).text)]
 
 
 async def _nothing(_gone: Sequence[str], _touched: Touched) -> None:
