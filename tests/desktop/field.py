@@ -24,7 +24,10 @@ field.pack(expand=True, fill="both")
 
 
 def tell():
-    out.write_bytes(hold().encode())
+    # Whole or not at all: whoever reads it in between must not see an empty one.
+    draft = out.with_name(out.name + ".draft")
+    draft.write_bytes(hold().encode())
+    draft.replace(out)
     root.after(50, tell)
 
 
