@@ -98,15 +98,14 @@ class Orders:
         before = await self._before(conversation_id, text)
         return await self._knowledge.heard(text, before=before, episode=turn_id)
 
-    async def stated(self, conversation_id: str, text: str) -> Order | None:
+    async def stated(
+        self, conversation_id: str, text: str, said: str, language: Language
+    ) -> Order | None:
         """Of "no, Ana lives in Nice now", where it changes something: told at once, not left to a model.
 
-        The reply quotes what held before: not for a chat that may not use all memories.
+        `said` and `language` are as `commands.stated` finds them. The reply quotes what held
+        before: not for a chat that may not use all memories.
         """
-        found = commands.stated(text)
-        if found is None:
-            return None
-        said, language = found
         before = await self._before(conversation_id, said)
         if not await self._knowledge.contradicts(said, before=before):
             return None

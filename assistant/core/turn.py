@@ -188,8 +188,9 @@ class Turns:
         order: Order | None = None
         if self._orders and command:
             order = await self._orders.look(conversation_id, text, store=store)
-            if order is None and store and recall and commands.stated(text):
-                order = await self._stated(conversation_id, text, device, learning)
+            stated = commands.stated(text) if order is None and store and recall else None
+            if stated and await self._may_tell(conversation_id, device, learning):
+                order = await self._orders.stated(conversation_id, text, *stated)
         # Before anything is read: who cannot be answered hears so at once, however many they are.
         place = NO_PLACE if order else self._engine.reserve("interactive", device)
         try:
@@ -213,16 +214,12 @@ class Turns:
             run.learning = await self._learner.mode(conversation, device, learning)
         return run
 
-    async def _stated(
-        self, conversation_id: str, text: str, device: str, learning: Learning | None
-    ) -> Order | None:
-        """What is corrected in passing; only where that is learnt from, and memories may be shown."""
+    async def _may_tell(self, conversation_id: str, device: str, learning: Learning | None) -> bool:
+        """Whether what is corrected in passing is learnt, and what held before may be shown."""
         conversation = await self._log.get(conversation_id)
         if not conversation.memory or conversation.classes is not None or not self._learner:
-            return None
-        if await self._learner.mode(conversation, device, learning) == "off":
-            return None
-        return await self._orders.stated(conversation_id, text) if self._orders else None
+            return False
+        return await self._learner.mode(conversation, device, learning) != "off"
 
     async def _answer(self, run: Run) -> None:
         try:
