@@ -252,7 +252,7 @@ class Assistant:
 
     async def settled(self) -> None:
         """See Subject."""
-        await self._service.memories.catch_up(SETTLE_S)
+        await self._service.memories.finder.catch_up(SETTLE_S)
 
     async def close(self) -> None:
         """End what goes on."""

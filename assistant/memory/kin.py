@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 _WORDS: dict[str, str] = {
     "sister": "sister, sœur, soeur, frangine, schwester, hermana, sorella, irmã",
@@ -61,3 +62,17 @@ POSSESSIVES: dict[str, str] = {
     for word in words.split()
 }
 """What stands before such a word when it is the speaker's own."""
+
+
+def roles(words: Sequence[str]) -> dict[int, str]:
+    """The roles that words, in lower case, name, by where each begins; a part of a longer word is none."""
+    found: dict[int, str] = {}
+    at = 0
+    while at < len(words):
+        pair = words[at : at + 2]
+        both = KIN.get(" ".join(pair)) or KIN.get("-".join(pair))
+        role = both or KIN.get(words[at])
+        if role and list(words[at + 1 : at + 3]) != ["in", "law"]:
+            found[at] = role
+        at += 2 if both else 1
+    return found

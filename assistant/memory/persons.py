@@ -7,15 +7,14 @@ language, words do; from one language to another, this does.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 import msgspec
 import numpy as np
 from sqlite_utils import Database
 
-from assistant.memory import subjects
+from assistant.memory import subjects, tables
 from assistant.memory.claims import DROPPED, FIRST_PERSON
-from assistant.memory.kin import KIN, POSSESSIVES
+from assistant.memory.kin import POSSESSIVES, roles
 from assistant.memory.language import detect, stop_words
 from assistant.memory.question import Question
 from assistant.memory.slots import Candidates
@@ -53,12 +52,12 @@ def read(text: str, language: str = "", names: frozenset[str] = frozenset()) -> 
     """Whom a text speaks of; `names` are those of people, in lower case."""
     words = words_in(text)
     stop = stop_words(language or detect(text))
-    kin = _kin(words)
+    kin = roles(words)
     mine = {at + 1 for at, word in enumerate(words) if word in POSSESSIVES}
     loose = {at: role for at, role in kin.items() if words[at] not in stop or at in mine}
-    roles = {loose[at] for at in loose if at in mine or (at == 0 and words[0] not in _TITLES)}
+    close = {loose[at] for at in loose if at in mine or (at == 0 and words[0] not in _TITLES)}
     me = bool(DROPPED.search(text) or _ME & frozenset(words) or mine - kin.keys())
-    return Persons(me, frozenset(roles), frozenset(loose.values()), names & frozenset(words))
+    return Persons(me, frozenset(close), frozenset(loose.values()), names & frozenset(words))
 
 
 def strangers(asked: Persons, told: Persons) -> bool:
@@ -87,7 +86,7 @@ def told_apart(
     nobody = np.array([not speaker for speaker in candidates.speakers], np.bool_)
     at = np.flatnonzero(candidates.foreign & nobody & ~np.isin(candidates.seqs, found.named))
     at = at[np.argsort(-np.nan_to_num(candidates.own[at]), kind="stable")[:READ_MOST]]
-    texts = _texts(db, candidates.seqs[at].tolist())
+    texts = tables.texts(db, candidates.seqs[at].tolist(), READ_CHARS)
     names = subjects.told(db, _capitalised(*texts.values()))
     others = np.zeros(len(candidates.seqs), np.bool_)
     others[at] = [
@@ -104,25 +103,5 @@ def _asked(db: Database, question: Question) -> Persons:
     return read(question.text, question.language, names)
 
 
-def _kin(words: Sequence[str]) -> dict[int, str]:
-    """The roles that words name, by where each begins; no part of a longer one."""
-    found: dict[int, str] = {}
-    at = 0
-    while at < len(words):
-        pair = words[at : at + 2]
-        both = KIN.get(" ".join(pair)) or KIN.get("-".join(pair))
-        role = both or KIN.get(words[at])
-        if role and list(words[at + 1 : at + 3]) != ["in", "law"]:
-            found[at] = role
-        at += 2 if both else 1
-    return found
-
-
 def _capitalised(*texts: str) -> frozenset[str]:
     return frozenset(name.lower() for text in texts for name in _CAPITALISED.findall(text))
-
-
-def _texts(db: Database, seqs: Sequence[int]) -> dict[int, str]:
-    marks = ", ".join("?" * len(seqs))
-    sql = f"SELECT seq, substr(text, 1, {READ_CHARS}) FROM memories WHERE seq IN ({marks})"  # noqa: S608
-    return dict(db.execute(sql, list(seqs)).fetchall())

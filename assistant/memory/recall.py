@@ -108,8 +108,7 @@ def clearly_meant(candidates: Candidates, found: Found, near: float) -> list[int
     take their row, 1 takes another, 16 unrelated ones take none; quoting words takes what has them.
     """
     own = np.nan_to_num(candidates.own)
-    by_seq = dict(zip(found.seqs.tolist(), found.shares.tolist(), strict=True))
-    shares = np.array([by_seq.get(int(seq), 0.0) for seq in candidates.seqs], np.float32)
+    shares = looked_up(candidates.seqs, found.seqs, found.shares)
     nearest = MEANT_OF_BEST * float(own.max(initial=0.0))
     meant = (own >= max(near, nearest, 1e-6)) & (shares >= MEANT_SHARE)
     return [int(seq) for seq in candidates.seqs[meant]]

@@ -65,23 +65,18 @@ class Signs:
     def distances(self, query: Floats, count: int) -> Distances:
         """In how many signs each of the first `count` slots differs from the question, in two views."""
         signs = self._two_views(query[None, :])[0]
-        total = np.empty(count, np.uint16)
-        size = min(_BLOCK, count)
-        differing, few = np.empty(size, np.uint64), np.empty((2, size), np.uint8)
+        total = np.zeros(count, np.uint16)
+        differing = np.empty((_IN_A_BYTE, min(_BLOCK, count)), np.uint64)
+        ones = np.empty(differing.shape, np.uint8)
         for start in range(0, count, _BLOCK):
-            end = min(count, start + _BLOCK)
-            part, some = total[start:end], few[:, : end - start]
+            part = total[start : start + _BLOCK]
             for word in range(0, len(self._bits), _IN_A_BYTE):
-                for n in range(word, min(word + _IN_A_BYTE, len(self._bits))):
-                    xored = differing[: end - start]
-                    np.bitwise_xor(self._bits[n, start:end], signs[n], out=xored)
-                    np.bitwise_count(xored, out=some[int(n > word)])
-                    if n > word:
-                        np.add(some[0], some[1], out=some[0])
-                if word:
-                    np.add(part, some[0], out=part)
-                else:
-                    part[:] = some[0]
+                bits = self._bits[word : word + _IN_A_BYTE, start : start + len(part)]
+                some = np.s_[: len(bits), : len(part)]
+                wanted = signs[word : word + len(bits), None]
+                np.bitwise_xor(bits, wanted, out=differing[some])
+                np.bitwise_count(differing[some], out=ones[some])
+                part += ones[some].sum(axis=0, dtype=np.uint8)
         return total
 
     def third(self, query: Floats, slots: Slots) -> Distances:

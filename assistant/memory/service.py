@@ -21,6 +21,7 @@ from assistant.memory.check import check
 from assistant.memory.conversations import Conversations
 from assistant.memory.devices import DeviceStore
 from assistant.memory.embedder import Embedder
+from assistant.memory.finder import Finder
 from assistant.memory.forget import Forgetter
 from assistant.memory.ingest.service import Sources
 from assistant.memory.ingest.shelf import Shelf
@@ -136,7 +137,7 @@ class MemoryService:
         def put(index: Index, prior: Prior) -> None:
             old = self._embedder.become(arriving)
             self._pump.take(index, prior)
-            self.memories.take(index)
+            self.memories.finder.take(index)
             loop.call_soon_threadsafe(self._end, old)
 
         self._swap = Swap(self._writer, self._readers, arriving, spec, put)
@@ -204,10 +205,11 @@ async def open_memory(
         filler = pump.Pump(writer, readers, index, embedder, spec, model)
         traces = Traces(paths.database, writer, embedder)
         tombstones = Tombstones(paths.forgotten, key)
-        memories = Memories(writer, readers, index, embedder, traces, tombstones, clock=clock)
+        finder = Finder(readers, index, embedder)
+        finder.catch_up = filler.caught_up
+        memories = Memories(writer, readers, finder, embedder, traces, tombstones, clock=clock)
         writer.rebuild = filler.rebuild
         memories.on_pending = filler.poke
-        memories.catch_up = filler.caught_up
         conversations = Conversations(writer, readers, traces, tombstones, clock=clock)
         transfers = Transfers(
             writer,

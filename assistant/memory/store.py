@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar, get_args
@@ -12,32 +11,19 @@ import numpy as np
 from sqlite_utils import Database
 
 from assistant.config import LIMITS
-from assistant.errors import EmbedderError, InvalidInput
-from assistant.memory import erase, facts, rows, subjects, tables, words
+from assistant.errors import InvalidInput
+from assistant.memory import erase, facts, rows, tables
 from assistant.memory.check import check
 from assistant.memory.embedder import Embedder
 from assistant.memory.erase import Erased, with_versions
-from assistant.memory.persons import told_apart
+from assistant.memory.finder import LAST_RESORT_S, PATIENCE_S, Finder
 from assistant.memory.readers import Readers
-from assistant.memory.recall import (
-    CONTENDERS,
-    Question,
-    clearly_meant,
-    contenders,
-    fuse,
-    gate_for,
-    ranked,
-    understand,
-)
+from assistant.memory.recall import understand
 from assistant.memory.redact import Touched
 from assistant.memory.scan import Floats
-from assistant.memory.slots import Candidates, Filter
+from assistant.memory.slots import Filter
 from assistant.memory.tombstones import Tombstone, Tombstones
 from assistant.memory.traces import Traces
-from assistant.memory.trust import own_first
-from assistant.memory.vectors import Index
-from assistant.memory.wanted import Wanted
-from assistant.memory.words import Found
 from assistant.memory.writer import Writer
 from assistant.types import Kind, Memory, MemoryCount, NewMemory, Recalled, now
 
@@ -51,21 +37,6 @@ _Seqs = list[int]
 _Flags = list[bool]
 _Stones = list[Tombstone]
 
-CANDIDATES = 150
-"""Rows ranked for one question, by words and by vectors each; their neighbours come on top."""
-NAMED = 32
-"""Rows with a name that is asked for, the latest, which are ranked whatever else they say."""
-PATIENCE_S = 0.4
-"""How long a question waits for its vector where words found something."""
-WAITING = "SELECT count(*) FROM (SELECT 1 FROM memories WHERE embed_model IS NULL LIMIT ?)"
-"""Rows without a vector, at most so many."""
-FEW = 32
-"""New rows whose vectors are worth waiting for: about a second's work."""
-FORGET_S = 30.0
-"""How long a forget by query waits for vectors: it is never decided without."""
-LAST_RESORT_S = 5.0
-"""The same where words found nothing: the child may have to start first."""
-
 
 class Memories:
     """The memories of one database. Built by `service.open_memory`."""
@@ -74,7 +45,7 @@ class Memories:
         self,
         writer: Writer,
         readers: Readers,
-        index: Index,
+        finder: Finder,
         embedder: Embedder,
         traces: Traces,
         tombstones: Tombstones,
@@ -83,16 +54,13 @@ class Memories:
     ) -> None:
         self._writer = writer
         self._readers = readers
-        self._index = index
+        self.finder = finder
         self._embedder = embedder
         self._traces = traces
         self._tombstones = tombstones
         self._clock = clock
-        self._counted = words.Counted()
         self.on_pending: Callable[[], None] = lambda: None
         """Told, on the event loop, when rows may wait for their vectors."""
-        self.catch_up: Callable[[float], Awaitable[bool]] | None = None
-        """Waits until all rows have their vectors, for at most these seconds."""
         self.on_forgotten: Callable[[Sequence[str], Touched], Awaitable[None]] = _nothing
         """Told, on the event loop, which memories are gone and where they stood.
 
@@ -223,30 +191,10 @@ class Memories:
         """What `forget` by this query would remove, earlier versions apart. Raises as it does."""
         asked = rows.clean_text(query, LIMITS.query_chars)
         same = await self._readers.run(lambda db: tables.same_text(db, asked))
-        return same or await self._clearly_meant(asked)
-
-    async def _clearly_meant(self, query: str) -> _Ids:
-        """Live memories that share both the meaning and most of the telling words of `query`."""
-        question = understand(query, self._index.speakers(), _local(self._clock()))
-        give_up = time.monotonic() + FORGET_S
-        asking = asyncio.get_running_loop().create_task(self._vector(question.bare))
-        await asyncio.wait({asking}, timeout=FORGET_S)
-        vector = asking.result() if asking.done() else None
-        if vector is None:
-            raise EmbedderError(
-                "Which memories are meant cannot be told now: the embedder does not run.",
-                "Forget by id, or try again later.",
-            )
-        if self.catch_up:
-            await self.catch_up(max(0.0, give_up - time.monotonic()))
-
-        def work(db: Database) -> _Ids:
-            found = self._find_words(db, question, Filter())
-            candidates = _candidates(self._index, question, Filter(), found, vector)
-            near = gate_for(self._index.noise, len(self._index))
-            return tables.ids(db, clearly_meant(candidates, found, near))
-
-        return await self._readers.run(work)
+        if same:
+            return same
+        question = understand(asked, self.finder.index.speakers(), _local(self._clock()))
+        return await self.finder.clearly_meant(question)
 
     async def _remove(self, choose: Callable[[Database], _Ids]) -> _Ids:
         return (await self.erase(lambda db: erase.erase(db, choose(db)))).ids
@@ -265,10 +213,10 @@ class Memories:
 
         def after(done: tuple[Erased, _Stones]) -> None:
             self._tombstones.keep(done[1])
-            self._index.remove(done[0].seqs)
+            self.finder.index.remove(done[0].seqs)
 
         erased, _ = await self._writer.run(buried, after)
-        self._counted.forget()
+        self.finder.counted.forget()
         if erased.counts:
             try:
                 await self.on_forgotten(erased.ids, erased.touched)
@@ -277,16 +225,16 @@ class Memories:
         return erased
 
     def _learn(self, done: facts.Indexing) -> None:
-        self._index.remove(done.removed)
+        self.finder.index.remove(done.removed)
         if done.removed:
-            self._counted.forget()
+            self.finder.counted.forget()
         for row in done.changed:
-            self._index.change(row)
-        self._index.add(done.added)
+            self.finder.index.change(row)
+        self.finder.index.add(done.added)
         if done.reused:
             joined = np.frombuffer(b"".join(blob for _, blob in done.reused), np.float16)
             vectors = joined.reshape(len(done.reused), -1).astype(np.float32)
-            self._index.put_vectors([seq for seq, _ in done.reused], vectors)
+            self.finder.index.put_vectors([seq for seq, _ in done.reused], vectors)
 
     async def was_forgotten(self, texts: Sequence[str]) -> _Flags:
         """Of each text whether a memory that said just this was forgotten and not brought back.
@@ -369,7 +317,7 @@ class Memories:
     async def check(self, *, full: bool = False) -> dict[str, Any]:
         """Compare table, words, vectors and arrays; `ok` and a list of `problems`. Slow when `full`."""
         # Alone: in a group, the arrays would not know yet what the jobs before it have stored.
-        job = self._writer.submit(lambda db: check(db, self._index, full=full), alone=True)
+        job = self._writer.submit(lambda db: check(db, self.finder.index, full=full), alone=True)
         return await asyncio.wrap_future(job)
 
     async def recall(
@@ -401,98 +349,10 @@ class Memories:
             rows.seconds(rows.clean_time(as_of)) if as_of else None,
             tuple(classes) if classes is not None else None,
         )
-        question = understand(query, self._index.speakers(), _local(as_of or self._clock()))
-        index = self._index
-        asking = asyncio.get_running_loop().create_task(self._vector(question.bare))
-        found = await self._readers.run(lambda db: self._find_words(db, question, which))
-        # With the gate, words are an answer only where they are evidence.
-        answered = len(found.rare) + len(found.named) if gate else len(found.seqs)
-        if answered:
-            await asyncio.wait({asking}, timeout=patience_s)
-        else:
-            await self._last_resort(asking, last_resort_s)
-        # Left alone when it is late: the child goes on starting, for the next question.
-        vector = asking.result() if asking.done() else None
-        if index is not self._index:  # another model took over meanwhile: begin again
-            return await self.recall(
-                query, k=k, kinds=kinds, as_of=as_of, scope=scope, classes=classes, gate=gate,
-                patience_s=patience_s, last_resort_s=last_resort_s,
-            )  # fmt: skip
-        return await self._readers.run(
-            lambda db: self._rank(db, index, question, which, found, vector, k, gate)
+        question = understand(query, self.finder.index.speakers(), _local(as_of or self._clock()))
+        return await self.finder.find(
+            question, which, k=k, gate=gate, patience_s=patience_s, last_resort_s=last_resort_s
         )
-
-    async def _last_resort(self, asking: asyncio.Task[Floats | None], timeout_s: float) -> None:
-        """Only vectors can help: wait for the question's, and for those of a few new rows."""
-        give_up = time.monotonic() + timeout_s
-        await asyncio.wait({asking}, timeout=timeout_s)
-        left = give_up - time.monotonic()
-        if left > 0 and self.catch_up and await self._readers.run(_few_wait):
-            await self.catch_up(left)
-
-    async def _vector(self, text: str) -> Floats | None:
-        """Of the model whose vectors the index has; None if there is none to be had."""
-        try:
-            for _ in range(3):
-                vector = await self._embedder.question(text)
-                if self._embedder.model == self._index.model:
-                    return vector
-                await asyncio.sleep(0)  # another model takes over at this moment
-        except EmbedderError:
-            pass
-        return None
-
-    def take(self, index: Index) -> None:
-        """Go on with these arrays, which are complete. On the writer's thread."""
-        self._index = index
-
-    def _find_words(self, db: Database, question: Question, which: Filter) -> Found:
-        view = self._index.view(which)
-        names = question.names | question.speakers | subjects.other_names(db, question.text)
-        return words.search(db, question.words, sorted(names), view, CANDIDATES, self._counted)
-
-    def _rank(
-        self,
-        db: Database,
-        index: Index,
-        question: Question,
-        which: Filter,
-        found: Found,
-        vector: Floats | None,
-        k: int,
-        gate: bool,
-    ) -> _Recalls:
-        candidates = _candidates(index, question, which, found, vector)
-        candidates = told_apart(db, question, candidates, found)
-        near = gate_for(index.noise, len(index)) if vector is not None else 0.0
-        evidence = fuse(question, candidates, found, near)
-        refused = _refused(db, question, which, contenders(evidence)) if gate else ()
-        best = ranked(evidence, near, k=len(evidence.seqs), gate=gate, refused=refused)
-        best = own_first(best, index.of_kind("chunk", [seq for seq, _ in best]), k)
-        texts = tables.recalled_rows(db, [seq for seq, _ in best], which)
-        return [texts[seq](score) for seq, score in best if seq in texts]
-
-
-def _candidates(
-    index: Index, question: Question, which: Filter, found: Found, vector: Floats | None
-) -> Candidates:
-    # Who is asked about may have another name in the row than in the question.
-    seqs = np.unique(np.concatenate([found.seqs, found.named[-NAMED:]]))
-    return index.candidates(vector, question.language, seqs, which, CANDIDATES, question.focus)
-
-
-def _few_wait(db: Database) -> bool:
-    """Whether at most FEW rows wait for their vectors. Looks at no more: to count a million takes 90 ms."""
-    return int(db.execute(WAITING, [FEW + 1]).fetchone()[0]) <= FEW
-
-
-def _refused(db: Database, question: Question, which: Filter, seqs: Sequence[int]) -> list[int]:
-    """Those that cannot hold what is asked for."""
-    wanted = Wanted(question.text, question.language)
-    if not wanted:
-        return []
-    told = tables.recalled_rows(db, seqs[:CONTENDERS], which)
-    return [seq for seq in seqs if seq not in told or not wanted.allows(told[seq](0.0).text)]
 
 
 async def _nothing(_gone: Sequence[str], _touched: Touched) -> None:

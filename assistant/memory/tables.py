@@ -246,3 +246,10 @@ def recalled_rows(
         )
 
     return {row[0]: maker(row) for row in db.execute(sql, list(seqs))}
+
+
+def texts(db: Database, seqs: Sequence[int], chars: int) -> dict[int, str]:
+    """The first `chars` of the chosen rows' texts, whatever holds."""
+    marks = ", ".join("?" * len(seqs))
+    sql = f"SELECT seq, substr(text, 1, ?) FROM memories WHERE seq IN ({marks})"  # noqa: S608
+    return dict(db.execute(sql, [chars, *seqs]).fetchall())

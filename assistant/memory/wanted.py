@@ -10,17 +10,18 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from assistant.memory.kin import KIN
+from assistant.memory.kin import roles
 from assistant.memory.kinds import RULES, Test, proper
-from assistant.memory.language import UNKNOWN, detect
+from assistant.memory.language import UNKNOWN, detect, stop_words
 from assistant.memory.topics import asked_about, elsewhere
+from assistant.memory.words import words_in
 
 _LANGUAGES: Final = frozenset({"en", "fr", UNKNOWN})
 _SEVERAL = re.compile(r"[,;:.!?]\s+\w|\b(?:and|or|et|ou|but|mais)\b", re.I)
 """In what is no single plain question; of that only some part may be asked of any one text."""
 _WORDS = 16
 """Of a plain question, at most."""
-_LONG = 400
+LONG = 400
 """Characters; in more, whatever is asked for has its words somewhere, and reading them takes milliseconds."""
 _FOREIGN = re.compile(r"[^\W\d_a-zA-ZàâæçéèêëîïôœùûüÿÀÂÆÇÉÈÊËÎÏÔŒÙÛÜŸ]")
 """A letter of other languages: a short text may be in one that was not recognised."""
@@ -53,7 +54,8 @@ class Wanted:
         lower = question.lower()
         plain = len(question.split()) <= _WORDS and _SEVERAL.search(question) is None
         tests = [test for asked, test in RULES if asked.search(lower)]
-        tests += [test for make in (_elsewhere, _of_others) if (test := make(question))]
+        others = _of_others(question, stop_words(language))
+        tests += [test for test in (_elsewhere(question), others) if test]
         self._tests = tuple(tests) if plain and language in _LANGUAGES else ()
         self._asked = frozenset(map(_plain, question.split()))
 
@@ -63,7 +65,7 @@ class Wanted:
 
     def allows(self, text: str) -> bool:
         """Whether a text can hold the answer, as far as rules can tell."""
-        if not self._tests or len(text) > _LONG:
+        if not self._tests or len(text) > LONG:
             return True
         plain = text.replace("’", "'")
         fresh = " ".join(word for word in plain.split() if _plain(word) not in self._asked)
@@ -78,24 +80,25 @@ def _elsewhere(question: str) -> Test | None:
     return (lambda text, _fresh: not elsewhere(text, asked)) if asked else None
 
 
-def _of_others(question: str) -> Test | None:
+def _of_others(question: str, stop: frozenset[str]) -> Test | None:
     """Refuses what is told of other relatives than the question's, or of nobody but me."""
-    asked = _kin(question)
+    asked = _family(question, stop)
     if not asked or _FOR_PEOPLE.search(question):
         return None
 
     def test(text: str, fresh: str) -> bool:
-        if not (told := _kin(text)):
+        if not (told := _family(text, stop)):
             return _MINE.match(text) is None or bool(_THEIRS.search(text)) or proper(text, fresh)
         return bool(told & asked) or _SAYS.search(text) is not None
 
     return test
 
 
-def _kin(text: str) -> set[str]:
-    words = re.findall(r"[\w-]+", text.casefold())
-    # German "Kind" is a child, but "what kind of" is English.
-    found = {KIN[word] for word in words if word in KIN and word != "kind"} & _FAMILY
+def _family(text: str, stop: frozenset[str]) -> set[str]:
+    words = words_in(text)
+    # German "Kind" is a child, but "what kind of" is English; French "son" is a son in English.
+    other = stop | {"kind"}
+    found = {role for at, role in roles(words).items() if words[at] not in other} & _FAMILY
     for some in _SAME:
         found |= some if found & some else set()
     return found

@@ -88,7 +88,7 @@ def _size(rows: int, source: _Source) -> Iterator[Row]:
     begun = time.perf_counter()
     with Store(home, moment=NOW.isoformat()) as store:
         yield Row(f"{label}: open, words answer", "s", [time.perf_counter() - begun])
-        while not store.service.memories._index.settled:
+        while not store.service.memories.finder.index.settled:
             store.run(asyncio.sleep(0.05))
         store.recall("anything at all", k=1)
         yield Row(f"{label}: open, vectors answer", "s", [time.perf_counter() - begun])
@@ -130,7 +130,7 @@ def _ask(store: Store, source: _Source) -> list[float]:
     async def vector(text: str) -> Floats:
         return known.get(text, source.asked[0])
 
-    memories._vector = vector  # type: ignore[method-assign]
+    memories.finder._vector = vector  # type: ignore[method-assign]
     spent: list[float] = []
     for text in (*source.questions[:20], *source.questions):
         begun = time.perf_counter()
@@ -142,7 +142,7 @@ def _ask(store: Store, source: _Source) -> list[float]:
 
 def _exactness(store: Store, source: _Source, rows: int) -> float:
     """Of the ten rows that float32 finds among all, with neighbours mixed in, the share found here."""
-    index = store.service.memories._index
+    index = store.service.memories.finder.index
     centre, asked = index._centre, source.asked[:CHECKED]
     assert centre is not None
     queries = np.stack([centre.question("en", one) for one in asked])

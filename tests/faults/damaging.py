@@ -43,7 +43,7 @@ async def fill(home: Path) -> Answers:
         await service.conversations.finish_turn(
             f"t_{n}", status="done", reply=f"reply {n} {FILLER}", context=hit.text, recalled=[hit]
         )
-    await service.memories.catch_up(60)
+    await service.memories.finder.catch_up(60)
     answers = await ask(service, Counter())
     await service.close()
     return answers

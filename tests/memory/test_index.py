@@ -78,10 +78,10 @@ async def test_an_index_that_was_not_told_is_made_again(memory, settled, monkeyp
             monkeypatch.undo()
             raise RuntimeError
 
-        monkeypatch.setattr(service.memories._index, "add", broken)
+        monkeypatch.setattr(service.memories.finder.index, "add", broken)
         added = await store.add(NewMemory("a walnut", speaker="Ben"))
         assert (await store.recall("walnut", k=1))[0].id == added.id
-        assert set(service.memories._index.speakers()) == {"Ann", "Ben"}
+        assert set(service.memories.finder.index.speakers()) == {"Ann", "Ben"}
         await settled(service)
         assert (await store.check(full=True))["problems"] == []
         assert (await store.recall("row 3", k=1, patience_s=10))[0].text == "row 3"
@@ -126,7 +126,7 @@ async def test_a_check_beside_writes_raises_no_alarm(memory):
 async def test_speakers_are_told_while_the_index_is_busy(memory):
     async with memory() as service:
         await service.memories.add(NewMemory("hello", speaker="Ann"))
-        index = service.memories._index
+        index = service.memories.finder.index
         held, free = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
 
@@ -159,11 +159,11 @@ async def test_opening_does_not_wait_for_vectors(memory, settled, monkeypatch):
     async with memory() as service:
         assert service.embed_model
         assert (await service.memories.count()).pending == 0
-        assert not service.memories._index._has.any()
+        assert not service.memories.finder.index._has.any()
         assert len(await service.memories.recall("row 3", k=1)) == 1
         gate.set()
         assert await service._pump.caught_up(30)
-        assert service.memories._index._has.sum() == 9
+        assert service.memories.finder.index._has.sum() == 9
         assert (await service.memories.check(full=True))["problems"] == []
 
 
@@ -174,7 +174,7 @@ async def test_many_copies_of_a_text_that_kills_the_child_starve_nobody(memory):
         await store.add_many([NewMemory("a poison row") for _ in range(200)])
         assert await service._pump.caught_up(60)
         assert (await store.count()).pending == 200
-        assert store._index._has[store._index._slot(1)]
+        assert store.finder.index._has[store.finder.index._slot(1)]
         assert (await store.recall("good", k=1))[0].id == good.id
 
 
@@ -187,7 +187,7 @@ async def test_closed_neighbours_are_not_mixed_in(memory, settled):
         )  # fmt: skip
         await store.edit(rows[1].id, text="four figs")
         await settled(service)
-        index = store._index
+        index = store.finder.index
         fresh = index._slot(4)
         assert index._lines.after[0] == fresh
         assert index._lines.before[2] == fresh
@@ -199,5 +199,5 @@ async def test_closed_neighbours_are_not_mixed_in(memory, settled):
         asked = Asked(UNKNOWN, query, query)
         assert abs(index._smooth(asked, np.array([0]))[0] - 1) < 1e-3
     async with memory() as service:
-        index = service.memories._index
+        index = service.memories.finder.index
         assert index._lines.after[0] == index._slot(4)

@@ -12,10 +12,10 @@ from assistant.memory import when
 from assistant.memory.centre import Centre, shipped_prior
 from assistant.memory.codes import Codes
 from assistant.memory.embed import E5_MODEL
+from assistant.memory.finder import FEW, WAITING, _few_wait
 from assistant.memory.language import detect
 from assistant.memory.recall import understand
 from assistant.memory.scan import Signs, _turns, best, nearest
-from assistant.memory.store import FEW, WAITING, _few_wait
 from assistant.memory.words import content_words
 from assistant.types import NewMemory
 

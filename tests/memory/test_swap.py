@@ -23,21 +23,21 @@ async def test_the_old_one_answers_until_the_new_one_has_everything(memory, sett
         await store.add_many([NewMemory(text) for text in TEXTS])
         await settled(service)
         old = service.embed_model
-        index = store._index
+        index = store.finder.index
         await service.swap("fake:32")
         seen = []
         while service.swap_progress:
             seen.append(service.swap_progress)
-            if store._index is index:
+            if store.finder.index is index:
                 assert service.embed_model == old == index.model
                 assert index._has.sum() == len(TEXTS) + (len(seen) > 1)
             if len(seen) == 1:
                 await store.add(NewMemory(LATE))
                 await settled(service)
             assert await finds(store, len(seen) % 120)
-        assert service.embed_model == store._index.model == "fake/words-32"
+        assert service.embed_model == store.finder.index.model == "fake/words-32"
         assert max(one.total for one in seen) >= len(TEXTS)
-        assert store._index._has.sum() == len(TEXTS) + 1
+        assert store.finder.index._has.sum() == len(TEXTS) + 1
         assert len((await service.embed(["x"]))[0]) == 32
         found = await store.recall("thing500", k=3)
         assert LATE in [m.text for m in found]
@@ -105,7 +105,7 @@ async def test_a_question_that_began_before_still_sees_only_its_classes(memory, 
         await store.add(NewMemory("the safe code is 4711", scope="private"))
         await store.add(NewMemory("the safe is in the kitchen", scope="home"))
         await settled(service)
-        began, asked = store._vector, []
+        began, asked = store.finder._vector, []
 
         async def swapped_meanwhile(text):
             asked.append(text)
@@ -115,7 +115,7 @@ async def test_a_question_that_began_before_still_sees_only_its_classes(memory, 
                 await service._swap.finished()
             return vector
 
-        store._vector = swapped_meanwhile
+        store.finder._vector = swapped_meanwhile
         found = await store.recall("safe code", k=5, classes=["home"], patience_s=20)
         assert len(asked) == 2
         assert [one.text for one in found] == ["the safe is in the kitchen"]
