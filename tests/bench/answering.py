@@ -20,7 +20,7 @@ from tests.bench.given import Given
 from tests.bench.precision import near_misses
 
 LINES = Path(__file__).parents[1] / "data" / "notes_and_questions.txt"
-COUNTS = (137, 274, 631, 939)
+COUNTS = (137, 274, 631, 927)
 """Lines learned from, always the same ones first."""
 HEADS, ROUNDS, BATCH = 2, 40, 256
 WIDTH, HIDDEN, DROPPED = 256, 128, 0.6
@@ -60,7 +60,7 @@ class Head(torch.nn.Module):
 
 def main() -> None:
     """Print a row for each count of lines."""
-    given, every = Given(), lines()
+    given, every = Given(), lines()[: COUNTS[-1]]
     random.Random(2).shuffle(every)
     life = near_misses()
     pairs = [(question, text, True) for question, text in life.asked]
