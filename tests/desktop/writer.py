@@ -71,8 +71,14 @@ def main():
             pressed[0] = time.perf_counter()
             asyncio.run_coroutine_threadsafe(actions.run(press.action), loop)
 
-    top.bind("<Map>", lambda e: e.widget is top and say("shown"), add=True)
     told = [""]
+
+    def opened(e):
+        if e.widget is top:
+            say("shown")
+            told[0] = ""  # what it says is told again, the same or not
+
+    top.bind("<Map>", opened, add=True)
 
     def look():
         now = str(status.cget("text"))
