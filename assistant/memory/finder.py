@@ -6,24 +6,27 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
+import msgspec
 import numpy as np
 from sqlite_utils import Database
 
 from assistant.errors import EmbedderError
-from assistant.memory import subjects, tables, words
+from assistant.memory import subjects, tables, verdicts, words
 from assistant.memory.embedder import Embedder
 from assistant.memory.persons import told_apart
 from assistant.memory.readers import Readers
 from assistant.memory.recall import (
     CONTENDERS,
+    Evidence,
     Question,
     clearly_meant,
     contenders,
     fuse,
     gate_for,
+    passes,
     ranked,
 )
-from assistant.memory.scan import Floats
+from assistant.memory.scan import Floats, Mask
 from assistant.memory.slots import Candidates, Filter
 from assistant.memory.trust import own_first
 from assistant.memory.vectors import Index
@@ -37,8 +40,12 @@ NAMED = 32
 """Rows with a name that is asked for, the latest, which are ranked whatever else they say."""
 PATIENCE_S = 0.4
 """How long a question waits for its vector where words found something."""
+READ = 3 * verdicts.JUDGED
+"""Rows, the best first, of which some may be refused before the judge reads what is left."""
 WAITING = "SELECT count(*) FROM (SELECT 1 FROM memories WHERE embed_model IS NULL LIMIT ?)"
 """Rows without a vector, at most so many."""
+JUDGE_S = 2.0
+"""How long a question waits for the judge; the gate decides alone, where it is late."""
 FEW = 32
 """New rows whose vectors are worth waiting for: about a second's work."""
 FORGET_S = 30.0
@@ -85,9 +92,21 @@ class Finder:
             return await self.find(
                 question, which, k=k, gate=gate, patience_s=patience_s, last_resort_s=last_resort_s
             )
-        return await self._readers.run(
-            lambda db: self._rank(db, index, question, which, found, vector, k, gate)
+        if not gate or vector is None or not verdicts.for_a_fact(question):
+            return await self._readers.run(
+                lambda db: self._shown(
+                    db,
+                    index,
+                    self._weigh(db, index, question, which, found, vector, gate),
+                    which,
+                    k,
+                )
+            )
+        weighed, texts = await self._readers.run(
+            lambda db: _to_judge(db, self._weigh(db, index, question, which, found, vector, gate))
         )
+        weighed = await self._judged(question, weighed, texts)
+        return await self._readers.run(lambda db: self._shown(db, index, weighed, which, k))
 
     async def clearly_meant(self, question: Question) -> list[str]:
         """Live memories, by id, that share both the meaning and most of the telling words of a question.
@@ -113,6 +132,26 @@ class Finder:
             return tables.ids(db, clearly_meant(candidates, found, near))
 
         return await self._readers.run(work)
+
+    async def _judged(self, question: Question, weighed: Weighed, texts: dict[int, str]) -> Weighed:
+        """With what the judge says, where it can be asked."""
+        logits = await self._logits(question, list(texts.values())) if texts else None
+        if logits is None or weighed.passing is None:
+            return weighed
+        by_seq = dict(zip(texts, logits.tolist(), strict=True))
+        which = verdicts.passing(weighed.evidence, weighed.near, by_seq, weighed.passing)
+        return msgspec.structs.replace(weighed, passing=which)
+
+    async def _logits(self, question: Question, texts: list[str]) -> Floats | None:
+        async def ask() -> Floats | None:
+            try:
+                return await self._embedder.judge(question.text, texts)
+            except EmbedderError:
+                return None
+
+        asking = asyncio.get_running_loop().create_task(ask())
+        await asyncio.wait({asking}, timeout=JUDGE_S)
+        return asking.result() if asking.done() else None
 
     async def _last_resort(self, asking: asyncio.Task[Floats | None], timeout_s: float) -> None:
         """Only vectors can help: wait for the question's, and for those of a few new rows."""
@@ -143,7 +182,7 @@ class Finder:
         names = question.names | question.speakers | subjects.other_names(db, question.text)
         return words.search(db, question.words, sorted(names), view, CANDIDATES, self.counted)
 
-    def _rank(
+    def _weigh(
         self,
         db: Database,
         index: Index,
@@ -151,18 +190,36 @@ class Finder:
         which: Filter,
         found: Found,
         vector: Floats | None,
-        k: int,
         gate: bool,
-    ) -> list[Recalled]:
+    ) -> Weighed:
         candidates = _candidates(index, question, which, found, vector)
         candidates = told_apart(db, question, candidates, found)
         near = gate_for(index.noise, len(index)) if vector is not None else 0.0
         evidence = fuse(question, candidates, found, near)
-        refused = _refused(db, question, contenders(evidence)) if gate else ()
-        best = ranked(evidence, near, k=len(evidence.seqs), gate=gate, refused=refused)
+        if not gate:
+            return Weighed(evidence, near)
+        close = [*contenders(evidence), *contenders(evidence, verdicts.OF_BEST)[:READ]]
+        refused = _refused(db, question, list(dict.fromkeys(close)))
+        return Weighed(evidence, near, frozenset(refused), passes(evidence, near, refused))
+
+    def _shown(
+        self, db: Database, index: Index, weighed: Weighed, which: Filter, k: int
+    ) -> list[Recalled]:
+        best = ranked(weighed.evidence, weighed.near, weighed.passing)
         best = own_first(best, index.of_kind("chunk", [seq for seq, _ in best]), k)
         texts = tables.recalled_rows(db, [seq for seq, _ in best], which)
         return [texts[seq](score) for seq, score in best if seq in texts]
+
+
+class Weighed(msgspec.Struct, frozen=True):
+    """All that speaks for the candidates of a question."""
+
+    evidence: Evidence
+    near: float
+    refused: frozenset[int] = frozenset()
+    """Rows, by `seq`, that cannot hold the answer."""
+    passing: Mask | None = None
+    """Which ones are handed over; None: all."""
 
 
 def _candidates(
@@ -185,3 +242,13 @@ def _refused(db: Database, question: Question, seqs: Sequence[int]) -> list[int]
         return []
     told = tables.texts(db, seqs[:CONTENDERS], LONG + 1)
     return [seq for seq in seqs if seq not in told or not wanted.allows(told[seq])]
+
+
+def _to_judge(db: Database, weighed: Weighed) -> tuple[Weighed, dict[int, str]]:
+    """And the texts, by `seq`, that the judge reads: of the best rows, but for long ones."""
+    close = contenders(weighed.evidence, verdicts.OF_BEST)[:READ]
+    best = [seq for seq in close if seq not in weighed.refused][: verdicts.JUDGED]
+    texts = tables.texts(db, best, verdicts.LONG + 1)
+    return weighed, {
+        seq: texts[seq] for seq in best if len(texts.get(seq, "")) in range(1, verdicts.LONG + 1)
+    }

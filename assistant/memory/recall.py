@@ -15,7 +15,9 @@ from assistant.memory.signals import NAMES, apart, looked_up, rare, signals
 from assistant.memory.slots import Candidates
 from assistant.memory.words import Found
 
-__all__ = ["Question", "clearly_meant", "contenders", "fuse", "gate_for", "ranked", "understand"]
+__all__ = [
+    "Question", "clearly_meant", "contenders", "fuse", "gate_for", "lead", "passes", "ranked", "understand",
+]  # fmt: skip
 
 WEIGHTS: Final = {
     "words": 0.35, "meaning": 0.4, "own": 0.3, "before": 0.35, "after": 0.1, "answers": 0.25,
@@ -73,24 +75,17 @@ def fuse(question: Question, candidates: Candidates, found: Found, near: float =
     )
 
 
-def contenders(evidence: Evidence) -> list[int]:
-    """The rows, by `seq`, that the gate may let through, best first."""
+def contenders(evidence: Evidence, of_best: float = OF_BEST) -> list[int]:
+    """The rows, by `seq`, that have this share of the best score, best first."""
     order = np.argsort(-evidence.score, kind="stable")
-    return [int(seq) for seq in evidence.seqs[order[_near_best(evidence)[order]]]]
+    return [int(seq) for seq in evidence.seqs[order[_near_best(evidence, of_best)[order]]]]
 
 
-def ranked(
-    evidence: Evidence, near: float, *, k: int, gate: bool, refused: Collection[int] = ()
-) -> list[tuple[int, float]]:
-    """The best `k` as (seq, score), best first; with `gate` only those there is evidence for.
-
-    `near` is what `gate_for` says; `refused` are contenders that cannot hold the answer.
-    """
+def ranked(evidence: Evidence, near: float, passing: Mask | None = None) -> list[tuple[int, float]]:
+    """As (seq, score), best first; only those of `passing`. `near` is what `gate_for` says."""
     order = np.argsort(-evidence.score, kind="stable")
-    if gate:
-        passing = _passes(evidence, near, refused)
+    if passing is not None:
         order = order[passing[order]]
-    order = order[:k]
     strength = _strength(evidence, near)
     best = max(1.0, float(evidence.score.max(initial=0.0)))
     scores = np.round(evidence.score[order].astype(np.float64) / best * strength, 4)
@@ -114,13 +109,24 @@ def clearly_meant(candidates: Candidates, found: Found, near: float) -> list[int
     return [int(seq) for seq in candidates.seqs[meant]]
 
 
-def _near_best(evidence: Evidence) -> Mask:
-    close: Mask = evidence.score >= OF_BEST * float(evidence.score.max(initial=0.0))
+def _near_best(evidence: Evidence, of_best: float = OF_BEST) -> Mask:
+    close: Mask = evidence.score >= of_best * float(evidence.score.max(initial=0.0))
     return close
 
 
-def _passes(evidence: Evidence, gate: float, refused: Collection[int]) -> Mask:
-    """The best rows, if there is evidence for the very best of them; without vectors, names are that."""
+def lead(evidence: Evidence, gate: float) -> Floats:
+    """How far each row's cosine is above the second one's; ahead of nothing is ahead of noise at best."""
+    own = np.nan_to_num(evidence.own)
+    second = float(np.partition(own, -2)[-2]) if len(own) > 1 else 0.0
+    ahead: Floats = np.maximum(own - max(NOISE_AT_BEST * gate, second), 0.0)
+    return ahead
+
+
+def passes(evidence: Evidence, gate: float, refused: Collection[int]) -> Mask:
+    """The best rows, if there is evidence for the very best of them; without vectors, names are that.
+
+    `refused` are contenders that cannot hold the answer.
+    """
     free = ~np.isin(evidence.seqs, list(refused))
     unseen, named = np.isnan(evidence.own), evidence.named > 0
     own = np.nan_to_num(evidence.own)
@@ -129,11 +135,8 @@ def _passes(evidence: Evidence, gate: float, refused: Collection[int]) -> Mask:
         sure: Mask = named & (evidence.score >= OF_BEST * evidence.score[named].max(initial=0.0))
         return sure & free
     near = _near_best(evidence) & free
-    # What is ahead of nothing at all is ahead of what is noise at best.
-    others = max(NOISE_AT_BEST * gate, float(np.partition(own, -2)[-2]) if len(own) > 1 else 0.0)
-    lead = own - others
     needed = ENOUGH + UNNAMED * evidence.apart
-    has = own / gate + FOR_WORDS * evidence.shares + FOR_LEAD * np.maximum(lead, 0.0) / gate
+    has = own / gate + FOR_WORDS * evidence.shares + FOR_LEAD * lead(evidence, gate) / gate
     enough = np.where(unseen, named, has >= needed)
     passing: Mask = near & bool((near & enough).any())
     return passing

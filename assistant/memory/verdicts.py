@@ -1,0 +1,90 @@
+"""Pure: which questions the judge is asked, and which rows are handed over once it has spoken.
+
+Only a question for a fact is judged. Advice, a text to be written or a plan is helped by notes that
+answer nothing, and what is no question wants whatever is near.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from assistant.memory.language import UNKNOWN
+from assistant.memory.question import Question
+from assistant.memory.recall import Evidence, lead
+from assistant.memory.scan import Mask
+
+JUDGED: Final = 5
+"""Rows that are read for one question, the best first."""
+OF_BEST: Final = 0.7
+"""Share of the best score that a row must have to be read."""
+LONG: Final = 300
+"""Characters; what is longer is no note, and takes the judge as long as ten of them."""
+
+WEIGHTS: Final = {
+    "own": 1.15, "shares": -0.74, "lead": 2.12, "apart": -0.4, "score": 2.63, "logit": 0.82,
+}  # fmt: skip
+"""From a logistic regression on the development lives of tests/bench, each kind as heavy as the others: of
+the cosine in gates, the share of the question's words, the cosine's lead in gates, whether somebody named is
+missing, the share of the best score, and the judge's logit."""
+NEEDED: Final = 3.29
+"""Odds of one to nine that it answers: a question that had its answer must not lose it."""
+LEAST, MOST = -6.0, 4.0
+"""Of a logit; beyond, it says no more."""
+
+_LANGUAGES: Final = frozenset({"en", "fr", "de", "es"})
+_WORDS: Final = 16
+_ASKS: Final = re.compile(
+    r"^\W*(?:(?:and|so|but|et|und|y|e)\s+)?(?:"
+    r"who|whom|whose|what|which|when|where|why|how|is|are|was|were|do|does|did|has|have|had|"
+    r"(?:à |de |chez |avec |dans )?(?:qui|que|qu|quoi|quel\w*)|quand|où|pourquoi|comment|combien|est|c'est|"
+    r"wer|wem|wen|wessen|was|welche\w*|wann|wo|woher|wohin|warum|wieso|wie|wieviel\w*|"
+    r"(?:a |de |con |por )?(?:qui[eé]n\w*|qu[eé]|cu[aá]l\w*)|cu[aá]ndo|d[oó]nde|c[oó]mo|cu[aá]nt\w*"
+    r")\b",
+    re.I,
+)
+_OPEN: Final = re.compile(
+    r"\b(?:(?:should|shall|could|can|would|will|might) (?:i|we|you|one|be)|"
+    r"recommend\w*|suggest\w*|ideas?|advice|advise|help|plan|"
+    r"know about|remember about|tell me|write|think (?:of|about)|best way|going on|what if|"
+    r"dev(?:rai[st]?|rions|ons|riez)|dois|pourr(?:ai[st]?|ions|iez)|p(?:eux|ouvons|ouvez|eut-on)|"
+    r"conseil\w*|idées?|aid\w+|sais (?:de|sur)|parle|écri\w*|propos\w*|"
+    r"(?:sollt?e?n?|könnt?e?n?|kann|würden?) (?:ich|wir|du|man|sie)|"
+    r"empf\w*|vorschl\w*|ideen?|rat|hilf\w*|weißt du über|schreib\w*|"
+    r"deber[ií]a(?:s|mos)?|debo|debemos|pued(?:o|es)|podemos|podr[ií]a(?:s|mos)?|"
+    r"recom\w+|sugier\w+|ayud\w+|consej\w+|sabes (?:de|sobre)|escrib\w+|propon\w*)\b",
+    re.I,
+)
+"""Advice or a text is wanted: what the speaker should, could or would do, not what others can or would."""
+
+
+def for_a_fact(question: Question) -> bool:
+    """Whether it is one plain question that a note can answer."""
+    text = question.text.replace("’", "'").strip()  # noqa: RUF001
+    plain = len(text.split()) <= _WORDS and "\n" not in text and not re.search(r"[.!?;]\s+\S", text)
+    asks = _ASKS.match(text) is not None or (text.endswith("?") and question.language in _LANGUAGES)
+    known = question.language in _LANGUAGES or question.language == UNKNOWN
+    return plain and asks and known and not _OPEN.search(text)
+
+
+def passing(evidence: Evidence, near: float, logits: Mapping[int, float], others: Mask) -> Mask:
+    """Which rows are handed over: of those that were judged, by `seq`, the ones there is enough for.
+
+    `others` says it of the rest. `near` is what `gate_for` says, above 0.
+    """
+    logit = np.array([logits.get(int(seq), np.nan) for seq in evidence.seqs], np.float32)
+    judged = ~np.isnan(logit) & ~np.isnan(evidence.own)
+    signs = {
+        "own": evidence.own / near,
+        "shares": evidence.shares,
+        "lead": lead(evidence, near) / near,
+        "apart": evidence.apart,
+        "score": evidence.score / max(1e-6, float(evidence.score.max(initial=0.0))),
+        "logit": np.clip(logit, LEAST, MOST),
+    }
+    total = sum((WEIGHTS[name] * signs[name] for name in WEIGHTS), np.zeros(len(logit), np.float32))
+    which: Mask = np.where(judged, total >= NEEDED, others)
+    return which
