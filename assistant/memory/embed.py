@@ -83,9 +83,8 @@ class E5:
 
     @functools.cached_property
     def _judge(self) -> Judge | None:
-        return load_judge(
-            self._engine, self._weights, self.model
-        )  # at need: takes a tenth of a second
+        """Loaded at need: that takes a tenth of a second."""
+        return load_judge(self._engine, self._weights, self.model)
 
 
 class SentenceTransformers:

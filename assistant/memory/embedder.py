@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 
+import msgspec
 import numpy as np
 
 from assistant.errors import AssistantError, ChildCrashed, ChildStopped, EmbedderError
@@ -25,6 +27,8 @@ BATCH_CHARS = 1_600
 PIECE_CHARS = 1_500
 """Longer texts are embedded in pieces and averaged; models read 256 to 512 tokens."""
 CACHED_QUESTIONS = 256
+CACHED_VERDICTS = 64
+"""A question that was typed is asked twice: as a draft, and when it is sent."""
 REST_S, REST_MOST_S = 5.0, 600.0
 """After a start that failed, before the next is tried; doubled each time. Loading one may take seconds."""
 
@@ -52,6 +56,8 @@ class Embedder:
         )
         self._child.prepare = self._prepare
         self._questions: OrderedDict[str, Floats] = OrderedDict()
+        self._verdicts: OrderedDict[bytes, Floats] = OrderedDict()
+        """By hash: what is forgotten is not kept here."""
         self._asking = 0
         self._nobody_asks = asyncio.Event()
         self._nobody_asks.set()
@@ -77,16 +83,24 @@ class Embedder:
 
         Goes before memories that wait. Raises EmbedderError.
         """
+        asked = {"question": question, "texts": list(texts)}
+        key = hashlib.blake2b(msgspec.msgpack.encode(asked)).digest()
+        if (known := self._verdicts.get(key)) is not None:
+            self._verdicts.move_to_end(key)
+            return known
         self._rested()
         try:
             with self._ahead():
-                answer = await self._child.call(
-                    "judge", {"question": question, "texts": list(texts)}
-                )
+                answer = await self._child.call("judge", asked)
         except AssistantError as exc:
             raise self._failed(exc) from exc
         logits = np.frombuffer(answer or b"", np.float32)
-        return logits if len(logits) == len(texts) and np.isfinite(logits).all() else None
+        if len(logits) != len(texts) or not np.isfinite(logits).all():
+            return None
+        self._verdicts[key] = logits
+        while len(self._verdicts) > CACHED_VERDICTS:
+            self._verdicts.popitem(last=False)
+        return logits
 
     @contextlib.contextmanager
     def _ahead(self) -> Iterator[None]:

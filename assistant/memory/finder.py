@@ -41,7 +41,7 @@ NAMED = 32
 PATIENCE_S = 0.4
 """How long a question waits for its vector where words found something."""
 READ = 3 * verdicts.JUDGED
-"""Rows, the best first, of which some may be refused before the judge reads what is left."""
+"""Rows, the best first, of which the judge reads those that are short and may hold the answer."""
 WAITING = "SELECT count(*) FROM (SELECT 1 FROM memories WHERE embed_model IS NULL LIMIT ?)"
 """Rows without a vector, at most so many."""
 JUDGE_S = 2.0
@@ -103,7 +103,9 @@ class Finder:
                 )
             )
         weighed, texts = await self._readers.run(
-            lambda db: _to_judge(db, self._weigh(db, index, question, which, found, vector, gate))
+            lambda db: _to_judge(
+                db, question, self._weigh(db, index, question, which, found, vector, gate)
+            )
         )
         weighed = await self._judged(question, weighed, texts)
         return await self._readers.run(lambda db: self._shown(db, index, weighed, which, k))
@@ -198,9 +200,8 @@ class Finder:
         evidence = fuse(question, candidates, found, near)
         if not gate:
             return Weighed(evidence, near)
-        close = [*contenders(evidence), *contenders(evidence, verdicts.OF_BEST)[:READ]]
-        refused = _refused(db, question, list(dict.fromkeys(close)))
-        return Weighed(evidence, near, frozenset(refused), passes(evidence, near, refused))
+        refused = _refused(db, question, contenders(evidence))
+        return Weighed(evidence, near, passes(evidence, near, refused))
 
     def _shown(
         self, db: Database, index: Index, weighed: Weighed, which: Filter, k: int
@@ -216,8 +217,6 @@ class Weighed(msgspec.Struct, frozen=True):
 
     evidence: Evidence
     near: float
-    refused: frozenset[int] = frozenset()
-    """Rows, by `seq`, that cannot hold the answer."""
     passing: Mask | None = None
     """Which ones are handed over; None: all."""
 
@@ -244,11 +243,14 @@ def _refused(db: Database, question: Question, seqs: Sequence[int]) -> list[int]
     return [seq for seq in seqs if seq not in told or not wanted.allows(told[seq])]
 
 
-def _to_judge(db: Database, weighed: Weighed) -> tuple[Weighed, dict[int, str]]:
-    """And the texts, by `seq`, that the judge reads: of the best rows, but for long ones."""
+def _to_judge(db: Database, question: Question, weighed: Weighed) -> tuple[Weighed, dict[int, str]]:
+    """And the texts, by `seq`, that the judge reads: of the best notes that may hold the answer."""
+    wanted = Wanted(question.text, question.language)
     close = contenders(weighed.evidence, verdicts.OF_BEST)[:READ]
-    best = [seq for seq in close if seq not in weighed.refused][: verdicts.JUDGED]
-    texts = tables.texts(db, best, verdicts.LONG + 1)
-    return weighed, {
-        seq: texts[seq] for seq in best if len(texts.get(seq, "")) in range(1, verdicts.LONG + 1)
-    }
+    told = tables.texts(db, close, verdicts.LONG + 1)
+    read = [
+        seq
+        for seq in close
+        if 0 < len(told.get(seq, "")) <= verdicts.LONG and wanted.allows(told[seq])
+    ]
+    return weighed, {seq: told[seq] for seq in read[: verdicts.JUDGED]}

@@ -35,7 +35,7 @@ class Named:
 
     def __init__(self, every: Sequence[Line]) -> None:
         notes = [note for line in every for _, some in line for note in some]
-        held = Counter(word for note in notes for word in _words(note))
+        held = Counter(word for note in notes for word in words_of(note))
         self._most = {True: NAME * len(notes), False: WORD * len(notes)}
         self._of: dict[int, list[tuple[str, str, str]]] = defaultdict(list)
         self._others: dict[bool, list[tuple[int, str]]] = {True: [], False: []}
@@ -127,5 +127,6 @@ def _put(text: str, word: str, other: str) -> str:
     return re.sub(rf"\b{re.escape(word)}\b", as_large, text, flags=re.IGNORECASE)
 
 
-def _words(text: str) -> set[str]:
+def words_of(text: str) -> set[str]:
+    """In lower case, each once."""
     return set(re.findall(r"\w+", text.casefold()))

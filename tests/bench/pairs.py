@@ -1,15 +1,14 @@
 """Pairs of a question and a note, to learn from whether it answers: from tests/data/notes_and_questions.txt.
 
 Three notes about one thing, and the questions that each answers, a line: most pairs are of one line. Others
-are with notes that are alike, by their words or to the embedder, and some have a name swapped for another
-name, or with a name left out (names.py).
+are with notes that are alike, by their words or to the embedder, and some have a name swapped for another or
+left out (names.py).
 """
 
 from __future__ import annotations
 
 import math
 import random
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 
 from assistant.memory.embed import E5
 from assistant.memory.scan import Floats
-from tests.bench.names import Line, Named, Pair, Unnamed
+from tests.bench.names import Line, Named, Pair, Unnamed, words_of
 
 LINES = Path(__file__).parents[1] / "data" / "notes_and_questions.txt"
 ANSWERS, OF_THE_LINE = 4, 4
@@ -49,7 +48,7 @@ class Lines:
         ]
         self._holding: dict[str, list[int]] = defaultdict(list)
         for at, (_, note) in enumerate(self._notes):
-            for word in _words(note):
+            for word in words_of(note):
                 self._holding[word].append(at)
 
     def round(self, rng: random.Random) -> list[Pair]:
@@ -86,7 +85,7 @@ class Lines:
 
     def _alike(self, question: str, number: int) -> list[int]:
         score: Counter[int] = Counter()
-        for word in _words(question):
+        for word in words_of(question):
             holding = self._holding.get(word, [])
             if 0 < len(holding) < COMMON * len(self._notes):
                 weight = math.log(len(self._notes) / len(holding))
@@ -116,7 +115,3 @@ def _vectors(texts: list[str], purpose: str) -> Floats:
     apart = made - made.mean(axis=0)
     unit: Floats = apart / np.linalg.norm(apart, axis=1, keepdims=True)
     return unit
-
-
-def _words(text: str) -> set[str]:
-    return set(re.findall(r"\w+", text.casefold()))

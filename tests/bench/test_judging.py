@@ -15,7 +15,7 @@ import torch
 
 from assistant.memory.embed import E5, E5_MODEL
 from assistant.memory.judge import SEPARATOR, SHIPPED, Taught
-from tests.bench.judging import told_apart
+from tests.bench.judging import teach, told_apart
 from tests.bench.layers import Model, Tokens, packed, padded, read, rounded, unpacked
 from tests.bench.names import Named, Unnamed, without_name
 from tests.bench.pairs import LINES, Lines, lines
@@ -137,6 +137,17 @@ def test_what_leaves_open_who_is_meant_is_answered_by_its_note_and_by_no_other()
         for word, own in (("When", dates), ("Where", places))
         for note in (dates, places, songs)
     }
+
+
+def test_some_seconds_of_teaching_change_the_layers_and_the_head_and_nothing_else():
+    fresh, some = Model(read()), Lines(lines()[:40])
+    words, before = fresh.words[0].clone(), fresh.layers[0].query.weight.detach().clone()
+    teach(fresh, some, 0.1)
+    after = fresh.layers[0].query.weight
+    assert torch.isfinite(after).all()
+    assert not torch.equal(after, before)
+    assert fresh.head.weight.any()
+    assert torch.equal(fresh.words[0], words)
 
 
 EMPTY = tuple(((f"{n}?",), (f"{n + 3}.",)) for n in range(3))

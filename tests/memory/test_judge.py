@@ -164,3 +164,22 @@ async def test_recall_does_not_wait_for_a_judge_that_is_late(memory, settled, mo
 async def test_a_model_that_cannot_judge_says_so(memory):
     async with memory("fake") as service:
         assert await service.memories.finder._embedder.judge(ANSWERED, [TOLD]) is None
+
+
+async def test_the_same_is_judged_once_and_no_text_of_it_is_kept(memory, monkeypatch):
+    async with memory("e5") as service:
+        embedder = service.memories.finder._embedder
+        first = await embedder.judge(ANSWERED, [TOLD])
+        calls, call = [], embedder._child.call
+
+        async def counted(method, payload, **how):
+            calls.append(method)
+            return await call(method, payload, **how)
+
+        monkeypatch.setattr(embedder._child, "call", counted)
+        assert (await embedder.judge(ANSWERED, [TOLD])).tolist() == first.tolist()
+        assert calls == []
+        assert (await embedder.judge(NOT_ANSWERED, [TOLD])).tolist() != first.tolist()
+        assert calls == ["judge"]
+        kept = repr(embedder._verdicts)
+        assert "Ottoline" not in kept and "bees" not in kept  # noqa: PT018
