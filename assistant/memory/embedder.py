@@ -144,12 +144,13 @@ class Embedder:
         old, self._child = self._child, other._child
         self.model, self.dim, self.problem = other.model, other.dim, ""
         self._child.prepare = self._prepare
-        self._questions.clear()
+        self.forget()
         return old
 
     def forget(self) -> None:
         """Drop what is remembered of questions."""
         self._questions.clear()
+        self._verdicts.clear()
 
     def warm(self) -> None:
         """Start the child ahead of need; returns at once."""
@@ -184,6 +185,7 @@ class Embedder:
     async def _warm(self) -> None:
         try:
             await self.ready()
+            await self.judge("ready?", ["ready"])  # its layers are loaded when they are first asked
         except AssistantError as exc:
             log.warning("the embedder is not ready: %s", exc.code)
 

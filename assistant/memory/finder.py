@@ -14,6 +14,7 @@ from assistant.errors import EmbedderError
 from assistant.memory import subjects, tables, verdicts, words
 from assistant.memory.embedder import Embedder
 from assistant.memory.persons import told_apart
+from assistant.memory.postings import Postings
 from assistant.memory.readers import Readers
 from assistant.memory.recall import (
     CONTENDERS,
@@ -62,7 +63,7 @@ class Finder:
         self._embedder = embedder
         self.index = index
         """Complete; another one takes its place when another model does."""
-        self.counted = words.Counted()
+        self.postings = Postings()
         self.catch_up: Callable[[float], Awaitable[bool]] | None = None
         """Waits until all rows have their vectors, for at most these seconds."""
 
@@ -182,7 +183,7 @@ class Finder:
     def _find_words(self, db: Database, question: Question, which: Filter) -> Found:
         view = self.index.view(which)
         names = question.names | question.speakers | subjects.other_names(db, question.text)
-        return words.search(db, question.words, sorted(names), view, CANDIDATES, self.counted)
+        return words.search(db, question.words, sorted(names), view, CANDIDATES, self.postings)
 
     def _weigh(
         self,

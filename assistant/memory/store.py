@@ -216,7 +216,7 @@ class Memories:
             self.finder.index.remove(done[0].seqs)
 
         erased, _ = await self._writer.run(buried, after)
-        self.finder.counted.forget()
+        self.finder.postings.forget()
         if erased.counts:
             try:
                 await self.on_forgotten(erased.ids, erased.touched)
@@ -227,7 +227,7 @@ class Memories:
     def _learn(self, done: facts.Indexing) -> None:
         self.finder.index.remove(done.removed)
         if done.removed:
-            self.finder.counted.forget()
+            self.finder.postings.forget()
         for row in done.changed:
             self.finder.index.change(row)
         self.finder.index.add(done.added)

@@ -18,13 +18,10 @@ import numpy as np
 from sqlite_utils import Database
 
 from assistant.memory.language import stop_words
+from assistant.memory.postings import NO_ROWS, POSTINGS, Postings
 from assistant.memory.scan import Floats, Mask, Slots
 
-POSTINGS = 20_000
-"""Matches looked at for one question: bounds the slowest search at a million rows."""
 WORDS_MOST = 32
-COMMON, COUNTED_MOST = 500, 20_000
-"""Rows from which on a word's count is kept, and how many counts are."""
 RARE_ROWS = 3
 """A word in so few rows is rare, however few there are; else one in 200."""
 SATURATION, LENGTH_SHARE = 1.2, 0.75
@@ -101,36 +98,35 @@ def search(
     names: Iterable[str],
     view: View,
     limit: int,
-    counted: Counted | None = None,
+    postings: Postings,
 ) -> Found:
-    """The best `limit` allowed rows with any of `words`, common words left out beyond the budget.
-
-    `counted` remembers how common words are from one question to the next.
-    """
+    """The best `limit` allowed rows with any of `words`, common words left out beyond the budget."""
     total = len(view)
-    counts = {word: _count(db, word, counted, total) for word in words}
+    counts = {word: postings.count(db, word, total) for word in words}
+
+    def found(word: str) -> Slots:
+        rows = postings.rows(db, word)
+        return rows[view.allowed(rows)]
+
     lists = []
     spent = 0
     for word in sorted(words, key=counts.__getitem__):
         if spent and spent + counts[word] > POSTINGS:
             break
         spent += counts[word]
-        lists.append(_rows_with(db, word, view) if counts[word] else _NO_ROWS)
+        lists.append(found(word) if counts[word] else NO_ROWS)
     rare_most = max(RARE_ROWS, total // 200)
     rare = [rows for rows in lists if len(rows) <= rare_most]
-    named = [_rows_with(db, name, view) for name in names]
+    named = [found(name) for name in names]
     seqs, scores, shares = _score(lists, view, total)
     best = np.argsort(-scores, kind="stable")[:limit]
     return Found(seqs[best], scores[best], shares[best], _union(rare), _union(named))
 
 
-_NO_ROWS: Slots = np.zeros(0, np.int64)
-
-
 def _score(lists: Sequence[Slots], view: View, total: int) -> tuple[Slots, Floats, Floats]:
     """All rows of the lists with BM25 and the share of the question they have."""
     if not any(map(len, lists)):
-        return _NO_ROWS, np.zeros(0, np.float32), np.zeros(0, np.float32)
+        return NO_ROWS, np.zeros(0, np.float32), np.zeros(0, np.float32)
     seqs, at = np.unique(np.concatenate(lists), return_inverse=True)
     counts = [len(rows) for rows in lists]
     rarity = [max(1e-6, math.log((total - n + 0.5) / (n + 0.5))) for n in counts]
@@ -143,63 +139,4 @@ def _score(lists: Sequence[Slots], view: View, total: int) -> tuple[Slots, Float
 
 
 def _union(lists: Sequence[Slots]) -> Slots:
-    return np.unique(np.concatenate(lists)) if lists else _NO_ROWS
-
-
-class Counted:
-    """How many rows have a word: the common ones, which take longest to count and hardly change."""
-
-    def __init__(self) -> None:
-        self._counts: dict[str, tuple[int, int]] = {}
-
-    def get(self, word: str, total: int) -> int | None:
-        """The count, unless it was made when the memory was smaller by a tenth, or larger."""
-        count, then = self._counts.get(word, (0, -1))
-        return count if abs(total - then) <= total // 10 else None
-
-    def put(self, word: str, count: int, total: int) -> None:
-        """Keep it, if the word is common."""
-        if count >= COMMON:
-            if len(self._counts) >= COUNTED_MOST:
-                self._counts.clear()
-            self._counts[word] = count, total
-
-    def forget(self) -> None:
-        """Drop all."""
-        self._counts.clear()
-
-
-def _count(db: Database, word: str, counted: Counted | None, total: int) -> int:
-    if counted is not None and (known := counted.get(word, total)) is not None:
-        return known
-    count = _counted(db, word)
-    if counted is not None:
-        counted.put(word, count, total)
-    return count
-
-
-def _counted(db: Database, word: str) -> int:
-    sql = "SELECT count(*) FROM (SELECT 1 FROM memories_fts WHERE memories_fts MATCH ? LIMIT ?)"
-    return int(db.execute(sql, [_quoted(word), POSTINGS + 1]).fetchone()[0])
-
-
-def _rows_with(db: Database, word: str, view: View) -> Slots:
-    """The allowed rows with this word, the newest where there are very many."""
-    # One text in place of a row each: Python would take longer to fetch them than SQLite to find.
-    sql = (
-        "SELECT group_concat(rowid) FROM (SELECT rowid FROM memories_fts "
-        "WHERE memories_fts MATCH ? ORDER BY rowid DESC LIMIT ?)"
-    )
-    joined = db.execute(sql, [_quoted(word), POSTINGS + 1]).fetchone()[0]
-    if not joined:
-        return _NO_ROWS
-    seqs = np.fromstring(joined, np.int64, sep=",")
-    return seqs[view.allowed(seqs)]
-
-
-def _quoted(word: str) -> str:
-    """The word for FTS5; quoted, it is never syntax."""
-    whole, apart = unicodedata.normalize("NFC", word), unicodedata.normalize("NFD", word)
-    # Texts are stored to the letter. FTS5 joins Latin accents itself, but no other signs.
-    forms = {whole, apart} if any(one > "\u036f" for one in set(apart) - set(whole)) else {whole}
-    return " OR ".join('"' + one.replace('"', '""') + '"' for one in sorted(forms))
+    return np.unique(np.concatenate(lists)) if lists else NO_ROWS

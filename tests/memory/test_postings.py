@@ -1,0 +1,86 @@
+"""What is remembered of a common word is what FTS5 would say now."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from sqlite_utils import Database
+
+from assistant.memory import postings
+from assistant.memory.postings import COMMON, Postings
+from assistant.types import NewMemory
+
+
+@pytest.fixture
+def db():
+    found = Database(memory=True)
+    found.execute("CREATE VIRTUAL TABLE memories_fts USING fts5(text)")
+    return found
+
+
+def _tell(db, *texts):
+    for text in texts:
+        db.execute("INSERT INTO memories_fts(text) VALUES (?)", [text])
+
+
+def test_what_is_remembered_is_what_is_there(db):
+    rng, known = random.Random(1), Postings()
+    for _ in range(40):
+        some = [rng.choice(["tea", "tea and cake", "cake", "rain"]) for _ in range(40)]
+        _tell(db, *some)
+        for word in ("tea", "cake", "and", "snow"):
+            fresh = Postings().rows(db, word)
+            assert known.rows(db, word).tolist() == fresh.tolist()
+    assert len(known.rows(db, "tea")) > COMMON
+
+
+def test_only_new_rows_are_asked_for_again(db, monkeypatch):
+    _tell(db, *["tea"] * COMMON, "rain")
+    known, asked = Postings(), []
+    newest = postings._newest
+
+    def heard(db, word, after):
+        asked.append((word, after))
+        return newest(db, word, after)
+
+    monkeypatch.setattr(postings, "_newest", heard)
+    for word in ("tea", "tea", "rain", "rain"):
+        known.rows(db, word)
+    assert asked == [("tea", -1), ("tea", COMMON), ("rain", -1), ("rain", -1)]
+
+
+def test_the_newest_are_kept_and_the_oldest_word_goes(db, monkeypatch):
+    monkeypatch.setattr(postings, "POSTINGS", COMMON + 9)
+    monkeypatch.setattr(postings, "LISTS", 2)
+    _tell(db, *["tea cake rain"] * (COMMON + 20))
+    known = Postings()
+    for word in ("tea", "cake", "tea", "rain"):
+        assert known.rows(db, word).tolist() == list(range(11, COMMON + 21))
+    _tell(db, "tea")
+    assert known.rows(db, "tea").tolist() == list(range(12, COMMON + 22))
+    assert set(known._rows) == {"tea", "rain"}
+
+
+def test_a_count_is_made_again_when_the_memory_has_grown(db):
+    _tell(db, *["tea"] * COMMON)
+    known = Postings()
+    assert known.count(db, "tea", COMMON) == COMMON
+    _tell(db, *["tea"] * COMMON)
+    assert known.count(db, "tea", COMMON + COMMON // 20) == COMMON  # near enough
+    assert known.count(db, "tea", 2 * COMMON) == 2 * COMMON
+
+
+async def test_a_common_word_finds_what_was_just_told_and_nothing_of_it_outlives_forgetting(memory):
+    async with memory("gguf:none") as service:
+        store = service.memories
+        rows = [NewMemory(f"tea on day {n}") for n in range(COMMON)]
+        told = await store.add_many(rows)
+        assert await store.recall("tea", k=1, last_resort_s=0)
+        assert set(store.finder.postings._rows) == {"tea"}
+        new = await store.add(NewMemory("oolong tea"))
+        found = await store.recall("oolong tea", k=1, last_resort_s=0)
+        assert [one.id for one in found] == [new.id]
+        await store.forget(ids=[told[0].id])
+        assert not store.finder.postings._rows
+        assert not store.finder.postings._counts
