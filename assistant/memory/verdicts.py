@@ -15,7 +15,7 @@ import numpy as np
 from assistant.memory.language import UNKNOWN
 from assistant.memory.question import Question
 from assistant.memory.recall import Evidence, lead
-from assistant.memory.scan import Mask
+from assistant.memory.scan import Floats, Mask
 
 JUDGED: Final = 5
 """Rows that are read for one question, the best first."""
@@ -75,9 +75,16 @@ def passing(evidence: Evidence, near: float, logits: Mapping[int, float], others
 
     `others` says it of the rest. `near` is what `gate_for` says, above 0.
     """
+    table = signs(evidence, near, logits)
+    total = table @ np.array(list(WEIGHTS.values()), np.float32)
+    which: Mask = np.where(np.isnan(total), others, total >= NEEDED)
+    return which
+
+
+def signs(evidence: Evidence, near: float, logits: Mapping[int, float]) -> Floats:
+    """A line a candidate, a column a name of WEIGHTS; NaN somewhere where it was not judged."""
     logit = np.array([logits.get(int(seq), np.nan) for seq in evidence.seqs], np.float32)
-    judged = ~np.isnan(logit) & ~np.isnan(evidence.own)
-    signs = {
+    columns = {
         "own": evidence.own / near,
         "shares": evidence.shares,
         "lead": lead(evidence, near) / near,
@@ -85,6 +92,5 @@ def passing(evidence: Evidence, near: float, logits: Mapping[int, float], others
         "score": evidence.score / max(1e-6, float(evidence.score.max(initial=0.0))),
         "logit": np.clip(logit, LEAST, MOST),
     }
-    total = sum((WEIGHTS[name] * signs[name] for name in WEIGHTS), np.zeros(len(logit), np.float32))
-    which: Mask = np.where(judged, total >= NEEDED, others)
-    return which
+    table: Floats = np.stack([columns[name] for name in WEIGHTS], 1).astype(np.float32)
+    return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -176,14 +177,21 @@ class Layer(torch.nn.Module):
 
     def forward(self, rows: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         query, key, value = (self._split(part(rows)) for part in (self.query, self.key, self.value))
-        seen = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        mixed = self.mixed(seen.transpose(1, 2).reshape(rows.shape))
+        mixed = self.mixed(_seen(query, key, value, mask).transpose(1, 2).reshape(rows.shape))
         rows = self.first(rows + functional.dropout(mixed, self.drop, self.training))
         more = self.narrow(functional.gelu(self.wide(rows)))
         return self.second(rows + functional.dropout(more, self.drop, self.training))
 
     def _split(self, rows: torch.Tensor) -> torch.Tensor:
         return rows.view(*rows.shape[:2], self.heads, -1).transpose(1, 2)
+
+
+def _seen(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor
+) -> torch.Tensor:
+    """Attention by hand: backward, torch's own takes two fifths of a step with rows as short as these."""
+    alike = (query @ key.transpose(-1, -2)).float() / math.sqrt(query.shape[-1])
+    return alike.masked_fill(~mask, -torch.inf).softmax(-1).to(value.dtype) @ value
 
 
 class Model(torch.nn.Module):

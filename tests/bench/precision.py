@@ -86,23 +86,10 @@ class Outcome:
     """What the questions of a life bring, asked of a new memory."""
 
     def __init__(self, home: Path, what: Life, given: Given) -> None:
-        facts = list(dict.fromkeys(text for _, text in what.asked))
-        first = [what.older.get(text, text) for text in facts]
-        chat = life.chatter(CHATTER)
         self.cases: list[tuple[str, str, list[str]]] = []
         """Question, wanted text, found texts."""
         with Store(home) as store:
-            told = [NewMemory(text, scope=SCOPE, said_at=_TOLD_AT) for text in first]
-            ids = store.add(told, given.vectors(first))
-            store.add([NewMemory(text, scope=SCOPE) for text in chat], given.vectors(chat))
-            if what.foreign:
-                texts = [text for _, text in what.foreign]
-                others = [NewMemory(text, scope=scope) for scope, text in what.foreign]
-                store.add(others, given.vectors(texts))
-            for memory_id, text in zip(ids, facts, strict=True):
-                if text in what.older:
-                    store.run(store.service.memories.edit(memory_id, text=text))
-            store.settle()
+            tell(store, what, given)
             for question, text in what.asked:
                 self.cases.append((question, text, _handed(store, question)))
             self.never = [(question, _handed(store, question)) for question in what.never]
@@ -131,6 +118,24 @@ class Outcome:
     def abstained(self) -> float:
         """Percent of unanswerable questions that got nothing."""
         return 100 * sum(not found for _, found in self.never) / max(1, len(self.never))
+
+
+def tell(store: Store, what: Life, given: Given) -> None:
+    """All of a life, each older text before what took its place, among CHATTER rows of small talk."""
+    facts = list(dict.fromkeys(text for _, text in what.asked))
+    first = [what.older.get(text, text) for text in facts]
+    chat = life.chatter(CHATTER)
+    told = [NewMemory(text, scope=SCOPE, said_at=_TOLD_AT) for text in first]
+    ids = store.add(told, given.vectors(first))
+    store.add([NewMemory(text, scope=SCOPE) for text in chat], given.vectors(chat))
+    if what.foreign:
+        texts = [text for _, text in what.foreign]
+        others = [NewMemory(text, scope=scope) for scope, text in what.foreign]
+        store.add(others, given.vectors(texts))
+    for memory_id, text in zip(ids, facts, strict=True):
+        if text in what.older:
+            store.run(store.service.memories.edit(memory_id, text=text))
+    store.settle()
 
 
 def rows(name: str, outcome: Outcome, *, limits: bool) -> Iterator[Row]:

@@ -8,7 +8,8 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from assistant.config import Settings, load_paths
+from assistant.config import LIMITS, Settings, load_paths
+from assistant.memory import tables
 from assistant.memory.scan import Floats
 from assistant.memory.service import MemoryService, open_memory
 from assistant.types import NewMemory, Recalled, now
@@ -70,3 +71,10 @@ class Store:
     def search(self, question: str, **how: Any) -> list[Recalled]:
         """What is found for it."""
         return self.run(self.service.memories.recall(question, patience_s=_PATIENCE_S, **how))
+
+    def texts(self, seqs: Sequence[int]) -> dict[int, str]:
+        """Whole, by `seq`."""
+        readers = (
+            self.service._readers
+        )  # a candidate has a number, not the id that the service knows it by
+        return self.run(readers.run(lambda db: tables.texts(db, seqs, LIMITS.memory_chars)))
