@@ -11,7 +11,7 @@ import numpy as np
 from sqlite_utils import Database
 
 from assistant.errors import EmbedderError
-from assistant.memory import subjects, tables, verdicts, words
+from assistant.memory import events, subjects, tables, verdicts, words
 from assistant.memory.embedder import Embedder
 from assistant.memory.persons import told_apart
 from assistant.memory.postings import Postings
@@ -80,7 +80,7 @@ class Finder:
         """The `k` rows that `which` lets through nearest to a question, best first; see `Memories.recall`."""
         index = self.index
         asking = asyncio.get_running_loop().create_task(self._vector(question.bare))
-        found = await self._readers.run(lambda db: self._find_words(db, question, which))
+        question, found = await self._readers.run(lambda db: self._read(db, question, which))
         # With the gate, words are an answer only where they are evidence.
         answered = len(found.rare) + len(found.named) if gate else len(found.seqs)
         if answered:
@@ -179,6 +179,10 @@ class Finder:
     def take(self, index: Index) -> None:
         """Go on with these arrays, which are complete. On the writer's thread."""
         self.index = index
+
+    def _read(self, db: Database, question: Question, which: Filter) -> tuple[Question, Found]:
+        question = events.dated(db, question, which, self.index.view(which), self.postings)
+        return question, self._find_words(db, question, which)
 
     def _find_words(self, db: Database, question: Question, which: Filter) -> Found:
         view = self.index.view(which)

@@ -47,7 +47,7 @@ def understand(text: str, speakers: Sequence[str], now: datetime) -> Question:
     said = set(words_in(text))
     names = {name.lower() for name in _CAPITALISED.findall(text)} - stop_words(language)
     names -= when.NAMES
-    times = when.spans(text, now)
+    times = when.spans(text, now, language)
     asked = [name for name in speakers if spoken & said & set(name.lower().split())]
     return Question(
         text=text,

@@ -1,87 +1,109 @@
-"""Time words of a question, English and French, as spans of time."""
+"""Time words of a question, in English, French, German and Spanish, as spans of time."""
 
 from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 import numpy as np
 
+from assistant.memory.dates import (
+    DAYS,
+    HOLIDAYS,
+    MONTHS,
+    NAMES,
+    NUMBER,
+    SEASONS,
+    UNIT,
+    VAGUE,
+    days_of,
+    number_of,
+    plain,
+)  # fmt: skip
+from assistant.memory.language import UNKNOWN
 from assistant.memory.scan import Floats, Slots
 
-_MONTHS = {
-    name: number
-    for number, names in enumerate(
-        (
-            "january jan janvier", "february feb février fevrier", "march mar mars",
-            "april apr avril", "may mai", "june jun juin", "july jul juillet",
-            "august aug août aout", "september sep sept septembre", "october oct octobre",
-            "november nov novembre", "december dec décembre decembre",
-        ),
-        1,
-    )
-    for name in names.split()
-}  # fmt: skip
-_DAYS = {
-    name: number
-    for number, names in enumerate(
-        ("monday lundi", "tuesday mardi", "wednesday mercredi", "thursday jeudi",
-         "friday vendredi", "saturday samedi", "sunday dimanche")
-    )
-    for name in names.split()
-}  # fmt: skip
-_SEASONS = {
-    "spring": 3, "printemps": 3, "summer": 6, "été": 6, "autumn": 9, "fall": 9, "automne": 9,
-    "winter": 12, "hiver": 12,
-}  # fmt: skip
-_UNITS = {
-    "day": 1, "jour": 1, "week": 7, "semaine": 7, "month": 30, "mois": 30, "year": 365, "an": 365,
-    "année": 365,
-}  # fmt: skip
-_NUMBERS = {
-    name: number
-    for number, names in enumerate(
-        ("a an one un une", "two deux", "three trois", "four quatre", "five cinq", "six",
-         "seven sept", "eight huit", "nine neuf", "ten dix"), 1
-    )
-    for name in names.split()
-}  # fmt: skip
+__all__ = ["NAMES", "Span", "spans", "told"]
 
-NAMES = frozenset((*_MONTHS, *_DAYS))
-"""Of months and days, in lower case."""
-
-_MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
-_DAY = "|".join(_DAYS)
-_SEASON = "|".join(_SEASONS)
+_MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
+_DAY = "|".join(DAYS)
+_SEASON = "|".join(SEASONS)
+_HOLIDAY = "|".join(sorted(HOLIDAYS, key=len, reverse=True))
 _ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 _DAY_MONTH = re.compile(
-    rf"\b(?:(\d{{1,2}})(?:st|nd|rd|th|er)?\s+(?:of\s+)?({_MONTH})"
-    rf"|({_MONTH})\s+(\d{{1,2}})(?:st|nd|rd|th)?)\b(?:,?\s+(\d{{4}}))?"
+    rf"\b(?:(\d{{1,2}})(?:st|nd|rd|th|er|\.)?\s+(?:of\s+|de\s+)?({_MONTH})"
+    rf"|({_MONTH})\s+(\d{{1,2}})(?:st|nd|rd|th)?)\b(?:,?\s+(?:del?\s+)?(\d{{4}}))?"
 )
-_MONTH_YEAR = re.compile(rf"\b({_MONTH})\b,?\s+(?:of\s+)?(\d{{4}})\b")
+_MONTH_YEAR = re.compile(rf"\b({_MONTH})\b,?\s+(?:of\s+|del?\s+)?(\d{{4}})\b")
 # "may" and "mars" are also other words: a bare month counts only after a preposition.
-_IN_MONTH = re.compile(rf"\b(?:in|last|since|during|en|depuis|de)\s+({_MONTH})\b(?:\s+dernier)?")
-_YEAR = re.compile(r"\b(19[5-9]\d|20\d\d)\b")
-_AGO = re.compile(
-    r"\b(\d{1,3}|[a-z]+)\s+(day|week|month|year)s?\s+ago\b"
-    r"|\bil y a\s+(\d{1,3}|[a-z]+)\s+(jour|semaine|mois|an|année)s?\b"
+_IN_MONTH = re.compile(
+    rf"\b(?:in|last|since|during|en|depuis|de|im|seit|letzten|vergangenen|desde)\s+({_MONTH})\b"
 )
+# What is counted or paid in thousands is no year.
+_YEAR = re.compile(
+    r"(?<![$€£])(?<!\d[.,])\b(19[5-9]\d|20\d\d)\b(?![.,]\d)(?!\s*(?:[€$£%]|(?:euros?|eur|dollars?|usd|pounds?|"
+    r"francs?|franken|chf|dolares|pesos|kr|km|kilomet\w+|met(?:er|re)s?|miles|millas|kg|kilos?|grams?|"
+    r"gramm|people|personnes|personen|leute|personas|words?|pages?|mal|times|fois|veces)\b))"
+)
+_AGO = re.compile(rf"\b{NUMBER}\s+{UNIT}\s+ago\b|\b(?:il y a|vor|hace)\s+{NUMBER}\s+{UNIT}\b")
+_WITHIN = tuple(
+    re.compile(before + rf"(?:{NUMBER}\s+)?" + after + rf"\s*{UNIT}\b")
+    for before, after in (
+        (r"\b(?:in|over|during|within|for) (?:the )?(?:last|past)\s+", ""),
+        (r"\b(?:ces|les|des)\s+", r"(?:derniers|dernieres)"),
+        (r"\b(?:ces|les|des) (?:derniers|dernieres)\s+", ""),
+        (r"\b(?:den|die|der) (?:letzten|vergangenen)\s+", ""),
+        (r"\bl[oa]s ultim[oa]s\s+", ""),
+    )
+)
+"""The number, if there is one, and the unit."""
+_MANY = ("s", "n", "tage", "monate", "jahre")
 _LAST_DAY = re.compile(rf"\b(?:last|on|this)\s+({_DAY})\b|\b({_DAY})(?:\s+dernier)?\b")
-_LAST_SEASON = re.compile(
-    rf"\b(?:last|this|in|during|l'|le|cet|au|en)\s*(?:the\s+)?({_SEASON})\b(?:\s+(?:of\s+)?(\d{{4}}))?"
+_GONE = r"last|past|letzte[nrms]?|vergangene[nrms]?|vorige[nrms]?"
+_GONE_AFTER = r"derniere?s?|dernier|passee?s?|passe|pasad[oa]s?"
+_IN_SEASON = re.compile(
+    rf"\b(?:({_GONE})|this|in|during|over|l'|le|cet|au|en|im|diese[nrm]?|el|la|est[ae])\s*(?:the\s+)?"
+    rf"({_SEASON})\b(?:\s+({_GONE_AFTER}))?(?:\s+(?:of\s+|del?\s+)?(\d{{4}}))?"
+)
+_AT_HOLIDAY = re.compile(
+    rf"\b(?:at|over|during|this|a|au|zu|an|en|{_GONE})\s+({_HOLIDAY})\b"
+    r"(?:\s+(?:of\s+|del?\s+)?(\d{4}))?"
 )
 _RELATIVE = (
-    (r"\b(?:the day before yesterday|avant-hier)\b", "day", 2),
-    (r"\b(?:yesterday|last night|hier)\b", "day", 1),
-    (r"\b(?:today|tonight|this morning|aujourd'hui|ce matin|ce soir)\b", "day", 0),
-    (r"\b(?:last week|la semaine dernière|la semaine passée)\b", "week", 1),
-    (r"\b(?:this week|cette semaine)\b", "week", 0),
-    (r"\b(?:last month|le mois dernier)\b", "month", 1),
-    (r"\b(?:this month|ce mois-ci)\b", "month", 0),
-    (r"\b(?:last year|l'année dernière|l'an dernier)\b", "year", 1),
-    (r"\b(?:this year|cette année)\b", "year", 0),
-)
+    (r"\b(?:the day before yesterday|avant-hier|vorgestern|anteayer|antes de ayer)\b", "day", 2),
+    (r"\b(?:yesterday|last night|hier|gestern|ayer|anoche)\b", "day", 1),
+    (
+        r"\b(?:today|tonight|this morning|aujourd'hui|ce matin|ce soir|heute|hoy|esta manana|esta noche)\b",
+        "day", 0,
+    ),
+    (
+        rf"\b(?:(?:{_GONE}) (?:weekend|wochenende)|(?:week-?end|fin de semana) (?:{_GONE_AFTER}))\b",
+        "weekend", 1,
+    ),
+    (r"\b(?:this weekend|ce week-?end|dieses wochenende|este fin de semana)\b", "weekend", 0),
+    (
+        rf"\b(?:last week|(?:semaine|semana) (?:{_GONE_AFTER})|(?:letzte|vorige|vergangene)[nr]? woche)\b",
+        "week", 1,
+    ),
+    (r"\b(?:this week|cette semaine|diese[r]? woche|esta semana)\b", "week", 0),
+    (
+        rf"\b(?:last month|(?:mois|mes) (?:{_GONE_AFTER})|(?:letzten|vorigen|vergangenen) monat)\b",
+        "month", 1,
+    ),
+    (r"\b(?:this month|ce mois-ci|diese[nm] monat|este mes)\b", "month", 0),
+    (
+        rf"\b(?:last year|(?:annee|l'an|ano) (?:{_GONE_AFTER})|(?:letzte|vorige|vergangene)[sn] jahr)\b",
+        "year", 1,
+    ),
+    (r"\b(?:this year|cette annee|diese[sm] jahr|este ano)\b", "year", 0),
+)  # fmt: skip
+_HERE: Final = re.compile(r"\bhier\b")
+"""German for "here", and French for "yesterday"."""
+
+
+_SEASON_LASTS: Final = timedelta(days=91)
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -105,13 +127,15 @@ class Span(msgspec.Struct, frozen=True):
         return np.where(inside, 1.0, near).astype(np.float32)
 
 
-def spans(question: str, now: datetime) -> tuple[Span, ...]:
+def spans(question: str, now: datetime, language: str = UNKNOWN) -> tuple[Span, ...]:
     """The times a question names, the most exact kind only; empty if it names none.
 
     Days begin at midnight in the zone of `now`.
     """
-    text = question.lower().replace("’", "'")  # noqa: RUF001
-    for find in (_exact, _relative, _ago, _months, _seasons, _weekdays, _years):
+    text = plain(question)
+    if language == "de":
+        text = _HERE.sub("", text)
+    for find in (_exact, _within, _relative, _ago, _holidays, _months, _seasons, _weekdays, _years):
         try:
             if found := find(text, now):
                 return tuple(found)
@@ -120,10 +144,16 @@ def spans(question: str, now: datetime) -> tuple[Span, ...]:
     return ()
 
 
+def told(statement: str, said: datetime) -> tuple[Span, ...]:
+    """The times a statement names: of a day without a year, the nearest one, before or after."""
+    exact = _exact(plain(statement), said + timedelta(days=182))
+    return tuple(exact) or spans(statement, said)
+
+
 def _exact(text: str, now: datetime) -> list[Span]:
     found = [_day(int(y), int(m), int(d), now) for y, m, d in _ISO.findall(text)]
     for day1, month1, month2, day2, year in _DAY_MONTH.findall(text):
-        month, day = _MONTHS[month1 or month2], int(day1 or day2)
+        month, day = MONTHS[month1 or month2], int(day1 or day2)
         if year:
             found.append(_day(int(year), month, day, now))
         else:
@@ -140,9 +170,11 @@ def _relative(text: str, now: datetime) -> list[Span]:
             continue
         if unit == "day":
             return [_span(today - timedelta(days=back), timedelta(days=1))]
-        if unit == "week":
+        if unit in ("week", "weekend"):
             monday = today - timedelta(days=today.weekday() + 7 * back)
-            return [_span(monday, timedelta(days=7))]
+            saturday = monday + timedelta(days=5)
+            weekend = _span(saturday, timedelta(days=2))
+            return [weekend if unit == "weekend" else _span(monday, timedelta(days=7))]
         if unit == "month":
             month = today.year * 12 + today.month - 1 - back
             return [_month(month // 12, month % 12 + 1, now)]
@@ -150,32 +182,53 @@ def _relative(text: str, now: datetime) -> list[Span]:
     return []
 
 
+def _within(text: str, now: datetime) -> list[Span]:
+    found = []
+    for words, unit in (groups for pattern in _WITHIN for groups in pattern.findall(text)):
+        count = number_of(words) if words else VAGUE["a few"] if unit.endswith(_MANY) else 1
+        length = timedelta(days=min(count * days_of(unit), 36_500))
+        found.append(_span(now - length, length))
+    return found
+
+
 def _ago(text: str, now: datetime) -> list[Span]:
     found = []
     for number1, unit1, number2, unit2 in _AGO.findall(text):
-        word = number1 or number2
-        count = int(word) if word.isdigit() else _NUMBERS.get(word, 0)
-        days = _UNITS[unit1 or unit2]
-        if count:
-            middle = now - timedelta(days=min(count * days, 36_500))
-            found.append(_span(middle - timedelta(days=days / 2), timedelta(days=days)))
+        words, unit = number1 or number2, unit1 or unit2
+        days = days_of(unit)
+        far = min(number_of(words) * days, 36_500)
+        about = far / 2 if words in VAGUE else min(far, days) / 2
+        if far:
+            found.append(_span(now - timedelta(days=far + about), timedelta(days=2 * about)))
+    return found
+
+
+def _holidays(text: str, now: datetime) -> list[Span]:
+    found = []
+    for name, year in _AT_HOLIDAY.findall(text):
+        month, day, days = HOLIDAYS[name]
+        begin = _midnight(int(year) if year else now.year, month, day, now)
+        if begin > now and not year:
+            begin = begin.replace(year=begin.year - 1)
+        found.append(_span(begin, timedelta(days=days)))
     return found
 
 
 def _months(text: str, now: datetime) -> list[Span]:
     if dated := _MONTH_YEAR.findall(text):
-        return [_month(int(year), _MONTHS[month], now) for month, year in dated]
-    return [Span(month=_MONTHS[month]) for month in _IN_MONTH.findall(text)]
+        return [_month(int(year), MONTHS[month], now) for month, year in dated]
+    return [Span(month=MONTHS[month]) for month in _IN_MONTH.findall(text)]
 
 
 def _seasons(text: str, now: datetime) -> list[Span]:
     found = []
-    for season, year in _LAST_SEASON.findall(text):
-        first = _SEASONS[season]
-        begin = _midnight(int(year) if year else now.year, first, 1, now)
-        if begin > now and not year:
+    for before, season, after, year in _IN_SEASON.findall(text):
+        begin = _midnight(int(year) if year else now.year, SEASONS[season], 1, now)
+        # The last one is over.
+        over = _SEASON_LASTS if before or after else timedelta(0)
+        while begin + over > now and not year:
             begin = begin.replace(year=begin.year - 1)
-        found.append(_span(begin, timedelta(days=91)))
+        found.append(_span(begin, _SEASON_LASTS))
     return found
 
 
@@ -183,7 +236,7 @@ def _weekdays(text: str, now: datetime) -> list[Span]:
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     found = []
     for name1, name2 in _LAST_DAY.findall(text):
-        back = (today.weekday() - _DAYS[name1 or name2]) % 7 or 7
+        back = (today.weekday() - DAYS[name1 or name2]) % 7 or 7
         found.append(_span(today - timedelta(days=back), timedelta(days=1)))
     return found
 

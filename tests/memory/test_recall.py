@@ -70,7 +70,40 @@ def test_content_words(text, words):
         ("What did I say yesterday?", "2026-03-17", "2026-02-01"),
         ("What did I say last week?", "2026-03-10", "2026-01-10"),
         ("What did we do last month?", "2026-02-10", "2025-12-10"),
-        ("What did we do last spring?", "2026-03-05", "2025-10-05"),
+        ("What did we do last spring?", "2025-04-05", "2026-03-05"),
+        ("What do we do this spring?", "2026-03-05", "2025-04-05"),
+        ("Qu'avons-nous fait au printemps dernier ?", "2025-04-05", "2026-03-05"),
+        ("What did we do last winter?", "2025-12-20", "2025-06-20"),
+        ("Who moved half a year ago?", "2025-09-16", "2025-03-18"),
+        ("Who called a few days ago?", "2026-03-15", "2026-02-01"),
+        ("What broke a couple of weeks ago?", "2026-03-04", "2025-12-20"),
+        ("Was ist vor ein paar Tagen passiert?", "2026-03-15", "2026-02-01"),
+        ("Wen habe ich vor zwei Wochen getroffen?", "2026-03-04", "2026-01-01"),
+        ("¿Qué compré hace tres meses?", "2025-12-20", "2026-03-10"),
+        ("What did I eat in the last two weeks?", "2026-03-06", "2026-01-01"),
+        ("What did I read over the past few months?", "2026-01-10", "2025-09-01"),
+        ("Qu'ai-je lu ces derniers jours ?", "2026-03-16", "2026-02-10"),
+        ("Qu'ai-je lu ces trois derniers mois ?", "2026-01-10", "2025-09-10"),
+        ("Was habe ich in den letzten zwei Wochen gemacht?", "2026-03-06", "2026-01-01"),
+        ("¿Qué hice en las últimas dos semanas?", "2026-03-06", "2026-01-01"),
+        ("What did we do last weekend?", "2026-03-14", "2026-03-09"),
+        ("Qui est venu le week-end dernier ?", "2026-03-15", "2026-03-09"),
+        ("Wer kam letztes Wochenende?", "2026-03-15", "2026-03-09"),
+        ("¿Quién vino el fin de semana pasado?", "2026-03-15", "2026-03-09"),
+        ("Where were we at Christmas?", "2025-12-25", "2025-10-25"),
+        ("Où étions-nous à Noël 2024 ?", "2024-12-25", "2025-12-25"),
+        ("Wo waren wir an Weihnachten?", "2025-12-25", "2025-10-25"),
+        ("Wer hat gestern angerufen?", "2026-03-17", "2026-02-01"),
+        ("Was war letzte Woche?", "2026-03-10", "2026-01-10"),
+        ("Was haben wir letzten Monat gemacht?", "2026-02-10", "2025-12-10"),
+        ("Was haben wir im Mai 2024 gemacht?", "2024-05-10", "2024-08-10"),
+        ("Was war am 3. März 2025?", "2025-03-03", "2025-05-03"),
+        ("Was haben wir letzten Sommer gemacht?", "2025-07-10", "2026-02-10"),
+        ("Wer rief am Montag an?", "2026-03-16", "2026-02-16"),
+        ("¿Qué hicimos el verano pasado?", "2025-07-10", "2026-02-10"),
+        ("¿Qué pasó el 3 de mayo de 2025?", "2025-05-03", "2025-07-03"),
+        ("¿Quién llamó ayer?", "2026-03-17", "2026-02-01"),
+        ("¿Qué hicimos el año pasado?", "2025-06-10", "2026-03-10"),
         ("Who called on Monday?", "2026-03-16", "2026-02-16"),
         ("What did I eat two weeks ago?", "2026-03-04", "2026-01-01"),
         ("Qu'ai-je fait hier ?", "2026-03-17", "2026-02-01"),
@@ -100,10 +133,19 @@ def test_time_words(question, inside, outside):
         "It fell on 31 February",
         "I march on",
         "9999999",
+        "Who got a bike for 2000 euros?",
+        "Which car cost $2010?",
+        "Where did we walk 2000 km?",
+        "Il a été malade, pourquoi ?",
     ],
 )
 def test_no_time_words(question):
     assert when.spans(question, NOW) == ()
+
+
+def test_here_is_not_yesterday():
+    assert understand("Wer wohnt hier?", [], NOW).spans == ()
+    assert understand("Qui est venu hier ?", [], NOW).spans
 
 
 def test_names_of_speakers_stay_out_of_the_vector():
