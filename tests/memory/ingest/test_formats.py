@@ -105,6 +105,13 @@ async def test_contacts_by_card_old_and_new(reader):
     assert passages[1].place.contact == "Jürgen Groß"
 
 
+async def test_what_came_before_a_damaged_part_is_there_and_the_damage_is_said(reader):
+    data = made.CONTACTS + b"BEGIN:VCARD\r\nFN:Half\r\nTEL:+33"
+    passages, problem = await read(reader, "contacts", data)
+    assert [p.place.contact for p in passages] == ["Ana Belgrano", "Jürgen Groß", "Half"]
+    assert problem == "1 of its cards could not be read whole."
+
+
 async def test_code_by_definition(reader):
     source = (
         "package x\n\n// Launch says so.\nfunc (r *Rocket) Launch(n int) error {\n\treturn nil\n}\n\n"
