@@ -95,6 +95,15 @@ async def test_calendar_by_event(reader):
     assert (task.place.event, task.said_at) == ("2026-06-01", "2026-06-01T12:00:00Z")
 
 
+async def test_what_repeats_is_read_where_no_file_can_be_opened(reader):
+    data = made.CALENDAR.replace(
+        b"SUMMARY:Dentist", b"RRULE:FREQ=YEARLY;UNTIL=21000101T000000Z\r\nSUMMARY:Dentist"
+    )
+    (event, _), problem = await read(reader, "calendar", data)
+    assert problem == ""
+    assert "Repeats: every year, until 2100-01-01\nNext from " in event.text
+
+
 async def test_contacts_by_card_old_and_new(reader):
     passages, problem = await read(reader, "contacts", made.CONTACTS)
     assert problem == ""
