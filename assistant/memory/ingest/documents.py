@@ -6,7 +6,7 @@ import msgspec
 
 from assistant.memory.ingest.passages import Passage
 
-READER = 1
+READER = 2
 """Raised when a format's reader gets better: files read by an older one are read again."""
 
 

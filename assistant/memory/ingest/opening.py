@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,22 @@ _FOLDER_FLAGS = _FLAGS | getattr(os, "O_DIRECTORY", 0)
 _STEPWISE = os.open in os.supports_dir_fd
 _PRIVATE_KEY = b"PRIVATE KEY-----"
 _HEAD_BYTES = 8 << 10
+_DATED = re.compile(
+    rb"From (?:.*\s)?(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),?\s+"
+    rb"(?:\d{1,2}[\s-]+)?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[\s-]+"
+    rb"([\d\s:,+A-Z()-]*)(?:remote from \S+)?\s*"
+)
+"""What separates the messages of an mbox file: a sender, and a date at the end."""
+_TIME, _YEAR = re.compile(rb"\d:\d\d"), re.compile(rb"\b(?:19|20)\d\d\b")
+_UNDATED = re.compile(rb"From (?:-\s*$|.*@|.*\d:\d\d)")
+"""Some programs write less; then a head has to follow."""
+_HEADER = re.compile(
+    rb"(?:Return-Path|Received|Delivered-To|Envelope-To|From|Sender|Reply-To|To|Cc|Date|Subject|Message-ID"
+    rb"|In-Reply-To|References|MIME-Version|Status|(?:Content|List|ARC|DKIM|X)-[\w-]+)[ \t]*:",
+    re.IGNORECASE,
+)
+_SEPARATOR_BYTES = 300
+_LINE_BYTES = 1 << 20
 
 
 class Missing(Unreadable):
@@ -91,9 +108,11 @@ def messages(file: BinaryIO) -> Iterator[bytes]:
     """The messages of an mbox file (RFC 4155), each at most `source_file_bytes` of it."""
     held: list[bytes] = []
     size = 0
-    blank = True
-    while line := file.readline(1 << 20):
-        if blank and line.startswith(b"From "):
+    blank = first = True
+    line = file.readline(_LINE_BYTES)
+    while line:
+        following = file.readline(_LINE_BYTES)
+        if blank and line.startswith(b"From ") and (first or _separates(line, following)):
             if held:
                 yield b"".join(held)
             held, size = [], 0
@@ -103,9 +122,20 @@ def messages(file: BinaryIO) -> Iterator[bytes]:
                 line[1:] if line.lstrip(b">").startswith(b"From ") and line[:1] == b">" else line
             )
             size += len(line)
-        blank = line in (b"\n", b"\r\n")
+        blank, first = line in (b"\n", b"\r\n"), False
+        line = following
     if held:
         yield b"".join(held)
+
+
+def _separates(line: bytes, following: bytes) -> bool:
+    """Whether a line that begins with `From ` begins a message, and not a sentence."""
+    if len(line) > _SEPARATOR_BYTES:
+        return False
+    dated = _DATED.fullmatch(line)
+    if dated and _TIME.search(dated[1]) and _YEAR.search(dated[1]):
+        return True
+    return _UNDATED.match(line) is not None and _HEADER.match(following) is not None
 
 
 def device_of(path: Path) -> tuple[int, int]:

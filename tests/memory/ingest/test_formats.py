@@ -95,6 +95,15 @@ async def test_calendar_by_event(reader):
     assert (task.place.event, task.said_at) == ("2026-06-01", "2026-06-01T12:00:00Z")
 
 
+async def test_what_repeats_is_read_where_no_file_can_be_opened(reader):
+    data = made.CALENDAR.replace(
+        b"SUMMARY:Dentist", b"RRULE:FREQ=YEARLY;UNTIL=21000101T000000Z\r\nSUMMARY:Dentist"
+    )
+    (event, _), problem = await read(reader, "calendar", data)
+    assert problem == ""
+    assert "Repeats: every year, until 2100-01-01\nNext from " in event.text
+
+
 async def test_contacts_by_card_old_and_new(reader):
     passages, problem = await read(reader, "contacts", made.CONTACTS)
     assert problem == ""
@@ -103,6 +112,13 @@ async def test_contacts_by_card_old_and_new(reader):
     )
     assert passages[1].text.startswith("Contact: Jürgen Groß\nPhone: +49 30 99")
     assert passages[1].place.contact == "Jürgen Groß"
+
+
+async def test_what_came_before_a_damaged_part_is_there_and_the_damage_is_said(reader):
+    data = made.CONTACTS + b"BEGIN:VCARD\r\nFN:Half\r\nTEL:+33"
+    passages, problem = await read(reader, "contacts", data)
+    assert [p.place.contact for p in passages] == ["Ana Belgrano", "Jürgen Groß", "Half"]
+    assert problem == "1 of its cards could not be read whole."
 
 
 async def test_code_by_definition(reader):

@@ -156,6 +156,26 @@ async def test_bad_files_are_listed_with_reasons_and_good_ones_are_there(followi
         await until(dropped)
 
 
+async def test_what_is_damaged_in_part_is_there_in_part_and_says_so(following, folder):
+    root = folder({
+        "people.vcf": made.CONTACTS + b"BEGIN:VCARD\r\nFN:Half\r\nTEL:+33",
+        "days.ics": made.CALENDAR.replace(b"END:VTODO\r\n", b""),
+        "mail.mbox": made.mbox(made.letter(1, "a@localhost", "one", "Hello.\n\nFrom here we go to Porto.")),
+    })  # fmt: skip
+    async with following() as service:
+        source = await added(service, root)
+        assert (source.files, source.failed) == (3, 0)
+        files, _ = await service.sources.files(source.id)
+        assert {file.path: file.problem for file in files} == {
+            "people.vcf": "1 of its cards could not be read whole.",
+            "days.ics": "1 of its entries could not be read whole.",
+            "mail.mbox": "",
+        }
+        said = await texts(service)
+        for text in ("Contact: Half", "Renew the passport", "From here we go to Porto."):
+            assert any(text in one for one in said), text
+
+
 async def test_what_is_passed_over_is_counted(following, folder, tmp_path):
     outside = folder({"outside.txt": "outside wombat"}, "Outside")
     root = folder({

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import re
 
 import charset_normalizer
@@ -18,6 +19,12 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_LATIN = frozenset({"iso8859-1", "iso8859-9", "iso8859-15", "cp1252"})
+_WINDOWS = {n: char for n in range(128, 160) if (char := bytes([n]).decode(WESTERN, "ignore"))}
+"""What programs of Windows mean by control characters, whatever charset they name: €, “ and their like."""
+_WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949",
+          "big5": "big5hkscs"}  # fmt: skip
+"""Charsets that are named where more than they have is used."""
 _DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
 
 
@@ -26,13 +33,19 @@ def decode(data: bytes, declared: str = "") -> str:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return data.decode(encoding, "replace")
-    if b"\0" in data[:SAMPLE_BYTES]:
-        raise Unreadable("It is not a text file.")
-    if declared and (text := _as_declared(data, declared)) is not None:
+    nul, wide = b"\0" in data[:SAMPLE_BYTES], _is_wide(declared)
+    # What says it has two bytes a character may have one, and only those of two have a NUL.
+    if nul == wide and (text := _as_declared(data, declared)) is not None:
         return text
+    if nul:
+        raise Unreadable("It is not a text file.")
     try:
         return data.decode()
     except UnicodeDecodeError:
+        if wide and (text := _as_declared(data, declared)) is not None:
+            return text
+        if _codec(declared) == "ascii" and sum(byte > 127 for byte in data) < len(data) / 4:
+            return meant(data.decode("latin-1"))
         return data.decode(_looks_like(data), "replace")
 
 
@@ -42,11 +55,32 @@ def declared_in(data: bytes) -> str:
     return found.group(1).decode("ascii", "replace") if found else ""
 
 
-def _as_declared(data: bytes, name: str) -> str | None:
+def meant(text: str) -> str:
+    """With what is meant by control characters that nobody writes."""
+    return text if text.isascii() else text.translate(_WINDOWS)
+
+
+def _codec(name: str) -> str:
+    """What Python calls this charset; empty: it has none."""
     try:
-        return data.decode(name)
-    except (LookupError, UnicodeError, ValueError):
-        return None
+        return codecs.lookup(name).name
+    except (LookupError, ValueError):
+        return ""
+
+
+def _is_wide(name: str) -> bool:
+    return _codec(name).startswith(("utf-16", "utf-32"))
+
+
+def _as_declared(data: bytes, name: str) -> str | None:
+    codec = _codec(name)
+    if codec in _LATIN:
+        return meant(data.decode("latin-1" if codec == WESTERN else codec))
+    for tried in (codec, _WIDER.get(codec)):
+        if tried:
+            with contextlib.suppress(LookupError, ValueError):
+                return data.decode(tried)
+    return None
 
 
 def _looks_like(data: bytes) -> str:

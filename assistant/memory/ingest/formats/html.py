@@ -9,7 +9,7 @@ from typing import Any
 from lxml import etree, html
 
 from assistant.memory.ingest.faults import DAMAGED, Unreadable
-from assistant.memory.ingest.formats.decode import declared_in, decode
+from assistant.memory.ingest.formats.decode import declared_in, decode, meant
 from assistant.memory.ingest.formats.headings import Headings
 from assistant.memory.ingest.passages import Block, Place, cleaned
 
@@ -87,6 +87,7 @@ class _Page:
 
     def _say(self, text: str | None) -> None:
         if text and not self._unseen:
+            text = meant(text)
             self._held.append(text if self._kept else re.sub(r"\s+", " ", text))
 
     def _flush(self) -> Iterator[Block]:

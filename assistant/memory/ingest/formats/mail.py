@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import email
 import email.policy
 import re
@@ -12,17 +13,18 @@ from email.utils import parseaddr, parsedate_to_datetime
 
 from assistant.memory.ingest.faults import DAMAGED, EMPTY, Unreadable
 from assistant.memory.ingest.formats import html
-from assistant.memory.ingest.formats.decode import decode
+from assistant.memory.ingest.formats.decode import declared_in, decode, meant
 from assistant.memory.ingest.passages import Block, Place, cleaned, paragraphs
 from assistant.types import timestamp
 
 _PARTS = 200
+_BODY = re.compile(rb"\r?\n\r?\n")
 _SHOWN = ("From", "To", "Cc", "Subject", "Date")
 
 
 def blocks(data: bytes) -> Iterator[Block]:
     """The head with the names of what is attached, then a block a paragraph. Raises Unreadable."""
-    message = email.message_from_bytes(data, policy=email.policy.default)
+    message = email.message_from_bytes(_with_plain_head(data), policy=email.policy.default)
     heads = {name: _header(message, name) for name in _SHOWN}
     plain, rich, attached = _parts(message)
     if not any(heads.values()) and not plain and not rich:
@@ -39,6 +41,18 @@ def blocks(data: bytes) -> Iterator[Block]:
     yield Block("\n".join(lines), place, moment)
     for text in _texts(plain, rich):
         yield Block(text, place, moment)
+
+
+def _with_plain_head(data: bytes) -> bytes:
+    """With a head in UTF-8, which is what the library reads beside ASCII."""
+    end = _BODY.search(data)
+    head = data[: end.start()] if end else data
+    try:
+        head.decode()
+    except UnicodeDecodeError:
+        with contextlib.suppress(Unreadable):
+            return decode(head, declared_in(head)).encode() + data[len(head) :]
+    return data
 
 
 def _texts(plain: list[str], rich: list[str]) -> Iterator[str]:
@@ -98,7 +112,7 @@ def _text(part: Message) -> str:
 def _header(message: Message, name: str) -> str:
     """One line of text; empty where there is none or it cannot be read."""
     try:
-        return " ".join(str(message.get(name, "")).split())[:2_000]
+        return " ".join(meant(str(message.get(name, ""))).split())[:2_000]
     except Exception:  # noqa: BLE001 - the library's header parser fails in many ways on junk
         return ""
 
