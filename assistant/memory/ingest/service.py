@@ -38,6 +38,7 @@ REMOVED_AT_ONCE = 200
 REMOVE_WAIT_S = 10.0
 """How long `remove` waits for its own end; a large source goes on in the background."""
 RETRY_S = 30.0
+_BARRED = "It is not read: it holds keys, passwords, or the system's or Nestor's own files."
 _SYSTEM = ("/proc", "/sys", "/dev", "/run", "/boot", "/etc")
 
 _Sources = list[Source]
@@ -71,7 +72,7 @@ class Sources:
             if source.state == "removing" or source.id in taken_back:
                 self._remove_soon(source.id)
             elif source.state != "paused":
-                self._follow(source)
+                await self._follow_allowed(source)
 
     async def close(self) -> None:
         """Stop following; the next start goes on."""
@@ -160,11 +161,18 @@ class Sources:
         return await self.get(source_id)
 
     async def resume(self, source_id: str) -> Source:
-        """Follow again, and look at once. Raises SourceNotFound."""
+        """Follow again, and look at once.
+
+        Raises SourceNotFound; of one that may not be followed here (it may have come with an import),
+        InvalidInput, SourceRefused or SourceExists.
+        """
         async with self._changing:
             source = await self._present(source_id)
             if source.state == "paused":
-                await self._set(source_id, "indexing")
+                place = await asyncio.to_thread(self._still_allowed, source)
+                if any(_overlap(place, Path(one.path)) for one in await self._followed()):
+                    raise SourceExists
+                await self._set(source_id, "indexing", path=str(place))
                 self._follow(await self.get(source_id))
             elif source_id in self._followers:
                 self._followers[source_id].poke()
@@ -202,7 +210,7 @@ class Sources:
             finally:
                 for source in await self.list():
                     if source.state not in ("paused", "removing"):
-                        self._follow(source)
+                        await self._follow_allowed(source)
 
     def children(self) -> Sequence[ChildStatus]:
         """The process that reads files."""
@@ -221,11 +229,21 @@ class Sources:
             raise SourceNotFound
         return source
 
-    async def _set(self, source_id: str, state: str) -> None:
+    async def _followed(self) -> _Sources:
+        return [one for one in await self.list() if one.state not in ("paused", "removing")]
+
+    async def _set(self, source_id: str, state: str, problem: str = "", **more: str) -> None:
         moment = self._clock()
-        await self._shelf.write(
-            partial(rows.set_source, source_id=source_id, moment=moment, state=state, problem="")
-        )
+        changes = {"state": state, "problem": problem, **more}
+        await self._shelf.write(lambda db: rows.set_source(db, source_id, moment, **changes))
+
+    async def _follow_allowed(self, source: Source) -> None:
+        """Follow it, unless it is never read: its row may not have come through `add`."""
+        # By its name alone: a drive that does not answer must not hold up a start.
+        if self._is_barred(Path(source.path), source):
+            await self._set(source.id, "paused", _BARRED)
+        else:
+            self._follow(source)
 
     def _follow(self, source: Source) -> None:
         if not self._started:
@@ -274,6 +292,28 @@ class Sources:
         if not folder and names.format_of(place.name) is None:
             raise InvalidInput("Files of this kind are not read.", "The README lists the formats.")
         return place, "folder" if folder else "file"
+
+    def _still_allowed(self, source: Source) -> Path:
+        """Where a source lies now, its drive there or not. Raises InvalidInput or SourceRefused."""
+        place = Path(source.path)
+        if not place.is_absolute():
+            raise InvalidInput("That path is of another machine.", "Allow the folder it is here.")
+        try:
+            place = place.resolve()
+            other = place.is_file() if source.kind == "folder" else place.is_dir()
+        except (OSError, RuntimeError, ValueError) as exc:
+            raise InvalidInput("That path cannot be read.", "Check its permissions.") from exc
+        if other:
+            raise InvalidInput(f"That path is no {source.kind} here.", "Remove it, and add it.")
+        if self._is_barred(place, source):
+            raise SourceRefused
+        return place
+
+    def _is_barred(self, place: Path, source: Source) -> bool:
+        place = Path(os.path.normpath(place))
+        unread = source.kind == "file" and names.format_of(place.name) is None
+        folder = source.kind == "folder"
+        return unread or not place.is_absolute() or self._is_refused(place, folder)
 
     def _is_refused(self, place: Path, folder: bool) -> bool:
         if place == Path(place.anchor) or names.is_secret_path(place.parts[1:]):
