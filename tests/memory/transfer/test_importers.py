@@ -210,6 +210,66 @@ async def test_a_memory_that_changed_there_supersedes_unless_it_was_corrected_he
         assert list(await notes(service)) == ["Lives in Tromso"]
 
 
+_HISTORY = "(id TEXT PRIMARY KEY, memory_id TEXT, old_memory TEXT, new_memory TEXT, event TEXT, {})"
+_TIMES = "created_at DATETIME, updated_at DATETIME, is_deleted INTEGER, actor_id TEXT, role TEXT"
+_ADDED = "2025-01-01T10:00:00-08:00"
+_LATER = "2025-02-01T10:00:00-08:00"
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ([("Has a cat", "ADD", _ADDED, None, 0)], ["Has a cat"]),
+        # As releases 0.1.118 and 1.0.5 write it, then as newer ones do.
+        ([("Has a cat", "ADD", _ADDED, None, 0), (None, "DELETE", None, None, 1)], []),
+        ([("Has a cat", "ADD", _ADDED, None, 0), (None, "DELETE", _ADDED, _LATER, 1)], []),
+        ([("Has a cat", "ADD", _ADDED, None, 0), (None, "DELETE", None, None, 0)], []),
+        ([("Has a cat", "ADD", _ADDED, None, 0), ("Has a cat", "delete", None, None, None)], []),
+        ([("Has a cat", "ADD", _ADDED, None, 0), (None, "NONE", None, None, 1)], []),
+        # An order in which no program writes: what it once deleted stays out.
+        ([(None, "DELETE", None, None, 1), ("Has a cat", "ADD", _ADDED, None, 0)], []),
+        (
+            [("Has a cat", "ADD", _ADDED, None, 0), ("Has two cats", "UPDATE", _ADDED, _LATER, 0),
+             (None, "DELETE", None, None, 1)],
+            [],
+        ),
+        ([("Has a cat", "ADD", _ADDED, None, 0), ("Has two cats", "UPDATE", None, None, 0)], ["Has two cats"]),
+        (
+            [("Has a cat", "ADD", _LATER, None, None), ("Has two cats", "UPDATE", _ADDED, _ADDED, None)],
+            ["Has two cats"],
+        ),
+    ],
+)  # fmt: skip
+def test_what_mem0_deleted_stays_out_and_its_last_row_counts(tmp_path, written, says):
+    path = tmp_path / "history.db"
+    with sqlcipher.connect(str(path)) as db:
+        db.execute(f"CREATE TABLE history {_HISTORY.format(_TIMES)}")
+        for number, (new, event, created, updated, deleted) in enumerate(written):
+            db.execute(
+                "INSERT INTO history VALUES (?, 'm1', NULL, ?, ?, ?, ?, ?, NULL, NULL)",
+                [f"h{9 - number}", new, event, created, updated, deleted],
+            )
+    db.close()
+    found = records(path, tmp_path)[1]
+    assert [one.text for one in found if isinstance(one, Note)] == says
+    assert all(one.said_at for one in found if isinstance(one, Note))
+    assert [one.what for one in found if isinstance(one, Skipped)] == (
+        [] if says else ["deleted memories: 1"]
+    )
+
+
+def test_a_history_of_mem0_without_times_and_marks_is_read_too(tmp_path):
+    path = database(
+        tmp_path / "history.db",
+        f"CREATE TABLE history {_HISTORY.format('actor_id TEXT')};"
+        "INSERT INTO history VALUES ('1', 'm1', NULL, 'Has a cat', 'ADD', NULL);"
+        "INSERT INTO history VALUES ('2', 'm2', NULL, 'Has a dog', 'ADD', NULL);"
+        "INSERT INTO history VALUES ('3', 'm1', 'Has a cat', NULL, 'DELETE', NULL);",
+    )
+    found = [one.text for one in records(path, tmp_path)[1] if isinstance(one, Note)]
+    assert found == ["Has a dog"]
+
+
 async def test_a_newer_export_adds_what_is_new_to_its_conversation(memory, tmp_path, given):
     path = given("claude") / "conversations.json"
     async with memory() as service:
