@@ -141,7 +141,7 @@ async def test_chatgpt_has_every_version_of_an_answer_and_its_dates(memory, give
              "Tulips, since she loves them.", "2024-06-01T10:00:02Z"),
             ("Which colour?", "Yellow.", "2024-06-01T10:59:50Z"),
         ]  # fmt: skip
-        assert found["Tulips for Ana (version 2)"][0][1] == "Roses are a safe choice."
+        assert found["Tulips for Ana (version 1)"][0][1] == "Roses are a safe choice."
         assert found[""][0][0] == "A lone half \ufffd of a flower, and no date."
         kept = await notes(service)
         assert kept["Has a daughter called Tilda."][:2] == ("model", "2024-06-01T10:00:01Z")
@@ -233,10 +233,10 @@ _LATER = "2025-02-01T10:00:00-08:00"
              (None, "DELETE", None, None, 1)],
             [],
         ),
-        ([("Has a cat", "ADD", _ADDED, None, 0), ("Has two cats", "UPDATE", None, None, 0)], ["Has two cats"]),
+        ([("A cat", "ADD", _ADDED, None, 0), ("Two cats", "UPDATE", None, None, 0)], ["Two cats"]),
         (
-            [("Has a cat", "ADD", _LATER, None, None), ("Has two cats", "UPDATE", _ADDED, _ADDED, None)],
-            ["Has two cats"],
+            [("A cat", "ADD", _LATER, None, None), ("Two cats", "UPDATE", _ADDED, _ADDED, None)],
+            ["Two cats"],
         ),
     ],
 )  # fmt: skip
@@ -385,15 +385,28 @@ def test_trees_with_cycles_orphans_and_many_versions_lose_no_node():
     chance = random.Random(2)
     for _ in range(300):
         keys = [f"n{n}" for n in range(chance.randrange(1, 12))]
-        nodes = {key: {"parent": chance.choice([*keys, "gone", ""])} for key in keys}
+        nodes = {
+            key: {
+                "parent": chance.choice([*keys, "gone", ""]),
+                "children": [chance.choice([*keys, "gone", None]) for _ in range(3)],
+                "role": chance.choice(["user", "assistant", ""]),
+            }
+            for key in keys
+        }
         found = list(
             tree.paths(
-                nodes, chance.choice([*keys, "gone"]), lambda n: n["parent"], lambda n: "assistant"
+                nodes,
+                chance.choice([*keys, "gone"]),
+                lambda n: n["parent"],
+                lambda n: n["children"],
+                lambda n: n["role"],
             )
         )
-        assert {key for _, path in found for key in path} == set(keys)
-        assert found[0][0] == ""
-        assert len({fork for fork, _ in found}) == len(found)
+        assert {key for path in found for key in path.keys} == set(keys)
+        assert all(len(set(path.keys)) == len(path.keys) for path in found)
+        assert found[0].fork == ""
+        assert len({path.fork for path in found}) == len(found)
+        assert sum(path.shown for path in found) <= 1
 
 
 async def test_zips_that_lie_are_refused(memory, tmp_path):
