@@ -28,6 +28,8 @@ class Options(msgspec.Struct, frozen=True):
     ignore: tuple[str, ...] = ()
     hidden: bool = False
     skipped: dict[str, int] = {}
+    program: str = ""
+    """Of an import: which program the file is of."""
 
 
 class Stored(msgspec.Struct, frozen=True):

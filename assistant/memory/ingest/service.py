@@ -23,13 +23,14 @@ from assistant.errors import (
     SourceNotFound,
     SourceRefused,
 )
+from assistant.memory import erase
 from assistant.memory import rows as memory_rows
-from assistant.memory.ingest import jobs, names, rows, rules
+from assistant.memory.ingest import imports, jobs, names, rows, rules
 from assistant.memory.ingest.follower import Follower
 from assistant.memory.ingest.jobs import Jobs
 from assistant.memory.ingest.reader import Reader
 from assistant.memory.ingest.shelf import Shelf
-from assistant.types import ChildStatus, Source, SourceFile, now
+from assistant.types import ChildStatus, Forget, Source, SourceFile, now
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class Sources:
     async def start(self) -> None:
         """Follow what is allowed, and go on with what was interrupted."""
         self._started = True
-        sources = await self.list()
+        sources = await self._allowed()
         taken_back = await self._shelf.taken_back([source.id for source in sources])
         for source in sources:
             if source.state == "removing" or source.id in taken_back:
@@ -103,7 +104,7 @@ class Sources:
         if kind not in (None, found):
             raise InvalidInput(f"That path is a {found}.", "Leave `kind` out.")
         async with self._changing:
-            known = await self.list()
+            known = await self._allowed()
             if len(known) >= LIMITS.sources:
                 raise Conflict(
                     f"{LIMITS.sources} sources are allowed at most.", "Remove one first."
@@ -120,9 +121,8 @@ class Sources:
         return source
 
     async def list(self) -> _Sources:
-        """Everything that is allowed, oldest first."""
-        found = await self._shelf.read(rows.sources)
-        return [self._seen(source) for source in found]
+        """Everything that is allowed, oldest first; then what was imported."""
+        return [*await self._allowed(), *await self._shelf.read(imports.listed)]
 
     async def get(self, source_id: str) -> Source:
         """One of them. Raises SourceNotFound."""
@@ -181,11 +181,14 @@ class Sources:
     async def remove(self, source_id: str) -> Source | None:
         """Take a source back: all that came from it goes, out of answers that quoted it too.
 
+        With an import go its chats, and what was said in them since.
         None: it is gone. A large one goes on in the background, and is `removing` meanwhile.
         Raises SourceNotFound.
         """
         async with self._changing:
-            await self.get(source_id)
+            if (await self.get(source_id)).kind == "import":
+                await self._shelf.memories.erase(partial(_without_import, source_id))
+                return None
             await self._unfollow(source_id)
             moment = self._clock()
             mark = partial(
@@ -208,7 +211,7 @@ class Sources:
             try:
                 yield
             finally:
-                for source in await self.list():
+                for source in await self._allowed():
                     if source.state not in ("paused", "removing"):
                         await self._follow_allowed(source)
 
@@ -217,6 +220,10 @@ class Sources:
         return [self.reader.status()]
 
     # --- inside --------------------------------------------------------------------------------
+
+    async def _allowed(self) -> _Sources:
+        """Folders and files, oldest first."""
+        return [self._seen(source) for source in await self._shelf.read(rows.sources)]
 
     def _seen(self, source: Source) -> Source:
         follower = self._followers.get(source.id)
@@ -227,10 +234,12 @@ class Sources:
         source = await self.get(source_id)
         if source.state == "removing":
             raise SourceNotFound
+        if source.kind == "import":
+            raise InvalidInput("An import is not followed.", "Import a newer file of it.")
         return source
 
     async def _followed(self) -> _Sources:
-        return [one for one in await self.list() if one.state not in ("paused", "removing")]
+        return [one for one in await self._allowed() if one.state not in ("paused", "removing")]
 
     async def _set(self, source_id: str, state: str, problem: str = "", **more: str) -> None:
         moment = self._clock()
@@ -356,6 +365,12 @@ class Sources:
             left -= gone
         await self._shelf.write(lambda db: rows.drop_source(db, source_id))
         await self._shelf.wipe()
+
+
+def _without_import(source_id: str, db: Database) -> erase.Erased:
+    erased = erase.erase(db, *erase.exactly(db, Forget(source=source_id)))
+    imports.drop(db, source_id)
+    return erased
 
 
 def _overlap(one: Path, other: Path) -> bool:

@@ -222,17 +222,18 @@ def _store(
     began = chat.created_at or min(dates, default=come.moment)
     ended = max([began, *dates, *([chat.updated_at] if chat.updated_at else [])])
     sql = (
-        "INSERT INTO conversations (id, title, system, created_at, updated_at) "
-        "VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        "INSERT INTO conversations (id, title, system, created_at, updated_at, source_id) "
+        "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
     )
-    values = [own, short(chat.title), come.system, began, ended]
+    values = [own, short(chat.title), come.system, began, ended, source]
     done.tell("conversations", db.execute(sql, values).rowcount != 1)
     grown = False
     for turn in turns:
         if turn.here is None and forgotten.turn(turn.id):
             done.count(done.forgotten, "turns")
         elif _judge(turn, come, done):
-            _put(db, turn, _row(chat, turn, come, began) | {"conversation_id": own})
+            row = _row(chat, turn, come, began)
+            _put(db, turn, row | {"conversation_id": own, "source_id": source})
             grown = True
     if grown:
         sql = "UPDATE conversations SET updated_at = max(updated_at, ?) WHERE id = ?"
@@ -244,7 +245,7 @@ def _put(db: Database, turn: Turn, row: Mapping[str, Any]) -> None:
         marks = ", ".join("?" * len(row))
         db.execute(f"INSERT INTO turns ({', '.join(row)}) VALUES ({marks})", list(row.values()))  # noqa: S608
         return
-    names = ("reply", "finished_at", "model", "tokens", "receipt")
+    names = ("reply", "finished_at", "model", "tokens", "receipt", "source_id")
     changes = ", ".join(f"{name} = ?" for name in names)
     db.execute(f"UPDATE turns SET {changes} WHERE id = ?", [*(row[n] for n in names), turn.id])  # noqa: S608
 

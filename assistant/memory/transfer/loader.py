@@ -15,6 +15,7 @@ from sqlite_utils import Database
 from assistant.config import LIMITS
 from assistant.errors import EmptyText, InvalidInput
 from assistant.memory import claims, facts, rows, tables, trust
+from assistant.memory.ingest import imports
 from assistant.memory.transfer import chats
 from assistant.memory.transfer.batch import From as From
 from assistant.memory.transfer.batch import Loaded as Loaded
@@ -44,11 +45,7 @@ def load(
     """Store what is not here yet; `model` is the embedding model in use."""
     done = Loaded.nothing()
     source = stable_id("s", come.origin, come.title)
-    db.execute(
-        "INSERT INTO sources (id, kind, path, created_at) VALUES (?, 'import', ?, ?) "
-        "ON CONFLICT DO NOTHING",
-        [source, come.title, come.moment],
-    )
+    imports.begin(db, source, come.label, come.title, come.moment)
     for record in batch:
         match record:
             case Chat():
@@ -61,6 +58,7 @@ def load(
                         _note(db, part, come, source, model, done)
             case Skipped():
                 done.skip(record)
+    imports.drop_empty(db, source)
     done.stones = forgotten.settle()
     return done
 
@@ -110,7 +108,7 @@ def _note(db: Database, note: Note, come: From, source: str, model: str, done: L
         done.skip(Skipped("note", note.place, exc.message))
         return
     if tables.exists(db, own):
-        _again(db, own, note, come, model, done)
+        _again(db, own, note, come, source, model, done)
         return
     fresh |= {"id": own, "source_id": source}
     _, added, reused = tables.insert(db, [fresh], model)
@@ -120,7 +118,9 @@ def _note(db: Database, note: Note, come: From, source: str, model: str, done: L
     done.pending |= not reused
 
 
-def _again(db: Database, own: str, note: Note, come: From, model: str, done: Loaded) -> None:
+def _again(
+    db: Database, own: str, note: Note, come: From, source: str, model: str, done: Loaded
+) -> None:
     """It was imported before. If it says something else now, that supersedes it, unless it was
     corrected here meanwhile.
     """
@@ -130,7 +130,9 @@ def _again(db: Database, own: str, note: Note, come: From, model: str, done: Loa
     if len(versions) > 1:
         done.count(done.different, "memories")
         return None
-    done.learn(facts.supersede(db, versions[0], note.text, {}, come.moment, model).index(db))
+    changes = {"source_id": source}
+    work = facts.supersede(db, versions[0], note.text, changes, come.moment, model)
+    done.learn(work.index(db))
     return done.tell("memories", here=False)
 
 

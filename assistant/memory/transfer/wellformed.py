@@ -38,7 +38,7 @@ def check(row: form.Row, header: form.Header, by_name: Mapping[str, Table]) -> N
         _memory(stored)
         for one in row.vectors:
             _vector(one)
-    if row.table == "sources" and is_root(stored):
+    if row.table == "sources":
         _source(stored)
     for name in _JSON.get(row.table, ()):
         _json(name, stored.get(name))
@@ -63,7 +63,8 @@ def _memory(stored: Mapping[str, Any]) -> None:
 
 
 def _source(stored: Mapping[str, Any]) -> None:
-    if not stored.get("path") or "\0" in stored["path"]:
+    path = stored.get("path") or ""
+    if is_root(stored) and (not path or "\0" in path):
         raise ImportInvalid("It names no folder or file.")
     try:
         msgspec.json.decode(stored.get("options", "{}"), type=Options)
