@@ -73,7 +73,7 @@ def _source(row: Sequence[Any], counts: tuple[int, int, int], job: Any) -> Sourc
     return Source(
         id=source_id,
         kind=kind,
-        path=path,
+        path=path or "",
         state=state,
         problem=problem,
         created_at=created_at,

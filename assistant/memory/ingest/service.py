@@ -248,6 +248,8 @@ class Sources:
 
     async def _follow_allowed(self, source: Source) -> None:
         """Follow it, unless it is never read: its row may not have come through `add`."""
+        if not self._started:
+            return
         # By its name alone: a drive that does not answer must not hold up a start.
         if self._is_barred(Path(source.path), source):
             await self._set(source.id, "paused", _BARRED)
@@ -310,8 +312,10 @@ class Sources:
         try:
             place = place.resolve()
             other = place.is_file() if source.kind == "folder" else place.is_dir()
-        except (OSError, RuntimeError, ValueError) as exc:
-            raise InvalidInput("That path cannot be read.", "Check its permissions.") from exc
+        except OSError:
+            other = False  # whoever follows it says so, and looks again
+        except (RuntimeError, ValueError) as exc:
+            raise InvalidInput("That path leads nowhere.", "Remove the source.") from exc
         if other:
             raise InvalidInput(f"That path is no {source.kind} here.", "Remove it, and add it.")
         if self._is_barred(place, source):

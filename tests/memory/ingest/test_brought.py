@@ -136,6 +136,28 @@ async def test_passages_of_another_machine_stay_until_its_folder_is_resumed(
         assert await texts(service) == ["only on this machine"]
 
 
+async def test_a_folder_that_is_not_on_this_machine_may_be_resumed_and_costs_nothing(
+    memory, other, folder, settled
+):
+    root = folder({"trip.md": "We stay at the Hotel Aurora."})
+
+    async def read(service):
+        await service.sources.start()
+        await added(service, root)
+        await settled(service)
+
+    path = await other(read)
+    (root / "trip.md").unlink()
+    root.rmdir()
+    async with memory() as service:
+        await service.sources.start()
+        await take(service, path)
+        (source,) = await service.sources.list()
+        await service.sources.resume(source.id)
+        await in_state(service, source.id, "unavailable")
+        assert await texts(service) == ["We stay at the Hotel Aurora."]
+
+
 @pytest.mark.parametrize(
     ("kind", "place", "error"),
     [
@@ -184,7 +206,7 @@ async def test_what_lies_in_a_folder_that_is_followed_is_not_followed_twice(memo
             await service.sources.resume("s_x")
 
 
-@pytest.mark.parametrize("place", ["/etc", "/usr/../etc", "Documents", "{tmp}/.ssh"])
+@pytest.mark.parametrize("place", ["/etc", "/usr/../etc", "Documents", "", "{tmp}/.ssh"])
 async def test_a_row_that_did_not_come_through_the_door_is_paused_at_the_start(
     memory, tmp_path, place
 ):
