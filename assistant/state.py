@@ -221,8 +221,9 @@ class State:
         return _check("gpu", not info.problem, said, "`make run` looks for a GPU again.")
 
 
-def _summary(sources: Sequence[Source]) -> dict[str, int]:
-    """All sources together; `done` and `total` are files of those that are being indexed."""
+def _summary(every: Sequence[Source]) -> dict[str, int]:
+    """All that is read, together; `done` and `total` are files of those that are being indexed."""
+    sources = [one for one in every if one.kind != "import"]
     working = [s.job for s in sources if s.job and s.state in ("indexing", "removing")]
     return {
         "count": len(sources),

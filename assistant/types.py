@@ -487,11 +487,12 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Source(msgspec.Struct, frozen=True):
-    """A folder or file the user allowed to be read."""
+    """A folder or file the user allowed to be read, or another program's file that was imported."""
 
     id: str
-    kind: Literal["folder", "file"]
+    kind: Literal["folder", "file", "import"]
     path: str
+    """Of an import, the file's name."""
     state: SourceState
     created_at: str
     problem: str = ""
@@ -503,7 +504,11 @@ class Source(msgspec.Struct, frozen=True):
     files: int = 0
     """Files whose passages are remembered."""
     chunks: int = 0
-    """Those passages."""
+    """Those passages; of an import, what it brought to be remembered."""
+    program: str = ""
+    """Of an import: whose file it was."""
+    conversations: int = 0
+    """Of an import: the chats that came with it."""
     failed: int = 0
     """Files that could not be read; `files` of the source says why."""
     skipped: dict[str, int] = {}

@@ -43,7 +43,7 @@ async def add(use: Use, body: SourceIn) -> Response:
 
 @router.get("", openapi_extra=needs("admin"))
 async def list_sources(use: Use) -> Response:
-    """What is allowed, with its state and the progress of the work on it, oldest first."""
+    """What is allowed, with its state and the progress of the work on it, oldest first; then imports."""
     return page(await use.sources.list())
 
 
@@ -80,6 +80,9 @@ async def resume(use: Use, source_id: str) -> Response:
 
 @router.delete("/{source_id}", openapi_extra=needs("admin"))
 async def remove(use: Use, source_id: str) -> Response:
-    """Take it back: all that came from it goes for good. 202 if that goes on in the background."""
+    """Take it back: all that came from it goes for good. 202 if that goes on in the background.
+
+    With an import go its chats, and what was said in them since.
+    """
     left = await use.sources.remove(source_id)
     return reply(left, 202) if left else reply({"removed": source_id})

@@ -44,7 +44,7 @@ def add(path: str, ignore: tuple[str, ...], hidden: bool, no_wait: bool, as_json
 @sources.command("list")
 @json_option
 def list_(as_json: bool) -> None:
-    """Show what is allowed, and how far it is."""
+    """Show what is allowed, and how far it is; then what was imported."""
     with daemon() as client:
         rows = client.get(_ROUTE)["items"]
     if as_json:
@@ -54,10 +54,15 @@ def list_(as_json: bool) -> None:
     return console.table(
         ("id", "path", "state", "files", "passages", "failed"),
         [
-            (s["id"], s["path"], _state(s), str(s["files"]), str(s["chunks"]), str(s["failed"]))
+            (s["id"], s["path"], _state(s), _files_of(s), str(s["chunks"]), str(s["failed"]))
             for s in rows
         ],
     )
+
+
+def _files_of(source: dict[str, Any]) -> str:
+    chats = source["conversations"]
+    return f"{chats} chats" if source["kind"] == "import" else str(source["files"])
 
 
 @example("nestor sources status ~/Documents")
@@ -106,12 +111,13 @@ def remove(source: str, yes: bool, as_json: bool) -> None:
     with daemon() as client:
         found = _find(client, source)
         if not yes:
-            question = f"Forget {found['chunks']} passages of {found['path']}?"
-            click.confirm(question, abort=True, err=True)
+            click.confirm(f"Forget {_held(found)} of {found['path']}?", abort=True, err=True)
         client.delete(f"{_ROUTE}/{found['id']}")
         console.follow_files(_steps(client, found["id"], "removing"), "forgetting")
     if as_json:
         return console.as_json({"removed": found["id"]})
+    if found["kind"] == "import":
+        return console.line(f"What came with {found['path']} is forgotten.")
     return console.line(f"{found['path']} is no longer read, and what came from it is forgotten.")
 
 
@@ -167,7 +173,7 @@ def _steps(client: Any, source_id: str, state: str) -> Iterator[Event]:
 
 def _told(source: dict[str, Any]) -> None:
     console.line(f"{source['path']} ({source['id']}): {_state(source)}")
-    console.line(f"  {source['files']} files, {source['chunks']} passages")
+    console.line(f"  {_held(source)}")
     if source["problem"]:
         console.line(f"  {source['problem']}")
     if source["failed"]:
@@ -179,7 +185,15 @@ def _told(source: dict[str, Any]) -> None:
         console.line(f"  passed over: {', '.join(parts)}")
 
 
+def _held(source: dict[str, Any]) -> str:
+    if source["kind"] == "import":
+        return f"{source['conversations']} chats and {source['chunks']} notes"
+    return f"{source['files']} files, {source['chunks']} passages"
+
+
 def _state(source: dict[str, Any]) -> str:
+    if source["kind"] == "import":
+        return f"imported from {source['program'] or 'elsewhere'}"
     job = source["job"]
     if source["state"] in ("indexing", "removing") and job and job["total"]:
         return f"{source['state']}, {job['done']} of {job['total']}"

@@ -39,7 +39,7 @@ class Erased(msgspec.Struct, frozen=True):
 def exactly(db: Database, which: Forget) -> tuple[list[str], list[str]]:
     """The memories and turns that a source or a range of time names; no others."""
     if which.source:
-        return _of_source(db, which.source), []
+        return _of_source(db, which.source), _turns_of_source(db, which.source)
     after, before = _range(which)
     span = "{0} >= ? AND {0} < ?"
     sql = f"SELECT id FROM memories WHERE {span.format('said_at')} ORDER BY seq"  # noqa: S608
@@ -88,14 +88,29 @@ def erase_all(db: Database) -> Erased:
 
 def _of_source(db: Database, source: str) -> list[str]:
     """Rows of a source by its id, with those below it, or whose `source` says exactly this."""
-    below = "UNION SELECT s.id FROM sources s JOIN wanted w ON s.parent_id = w.id"
-    has_parents = "parent_id" in {column.name for column in db.table("sources").columns}
     sql = f"""
-        WITH RECURSIVE wanted(id) AS (SELECT ? {below if has_parents else ""})
+        {_WANTED}
         SELECT id FROM memories WHERE source = ? OR source_id IN (SELECT id FROM wanted)
         ORDER BY seq
     """  # noqa: S608
     return [one for (one,) in db.execute(sql, [source, source])]
+
+
+def _turns_of_source(db: Database, source: str) -> list[str]:
+    """Turns that came with an import, and all of a conversation that did."""
+    sql = f"""
+        {_WANTED}
+        SELECT id FROM turns WHERE source_id IN (SELECT id FROM wanted) OR conversation_id IN
+            (SELECT id FROM conversations WHERE source_id IN (SELECT id FROM wanted))
+        ORDER BY seq
+    """  # noqa: S608
+    return [one for (one,) in db.execute(sql, [source])]
+
+
+_WANTED = """
+    WITH RECURSIVE wanted(id) AS (
+        SELECT ? UNION SELECT s.id FROM sources s JOIN wanted w ON s.parent_id = w.id
+    )"""
 
 
 def _range(which: Forget) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from assistant.errors import StoreError
+from assistant.memory import named_imports
 from assistant.memory.database import translated
 
 log = logging.getLogger(__name__)
@@ -178,6 +179,14 @@ def m012_parcels(db: Database) -> None:
     """What devices send each other."""
     for statement in _M012:
         db.execute(statement)
+
+
+@steps()
+def m013_imports(db: Database) -> None:
+    """Which import a conversation came with, and a turn that a newer one added."""
+    for statement in _M013:
+        db.execute(statement)
+    named_imports.name_all(db)
 
 
 _M001 = (
@@ -461,4 +470,11 @@ _M012 = (
         created_at TEXT NOT NULL,
         content BLOB NOT NULL
     )""",
+)
+
+_M013 = (
+    "ALTER TABLE conversations ADD COLUMN source_id TEXT REFERENCES sources(id) ON DELETE SET NULL",
+    "ALTER TABLE turns ADD COLUMN source_id TEXT REFERENCES sources(id) ON DELETE SET NULL",
+    "CREATE INDEX conversations_source ON conversations(source_id) WHERE source_id IS NOT NULL",
+    "CREATE INDEX turns_source ON turns(source_id) WHERE source_id IS NOT NULL",
 )

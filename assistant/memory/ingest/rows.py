@@ -28,6 +28,8 @@ class Options(msgspec.Struct, frozen=True):
     ignore: tuple[str, ...] = ()
     hidden: bool = False
     skipped: dict[str, int] = {}
+    program: str = ""
+    """Of an import: which program the file is of."""
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -71,7 +73,7 @@ def _source(row: Sequence[Any], counts: tuple[int, int, int], job: Any) -> Sourc
     return Source(
         id=source_id,
         kind=kind,
-        path=path,
+        path=path or "",
         state=state,
         problem=problem,
         created_at=created_at,

@@ -23,13 +23,14 @@ from assistant.errors import (
     SourceNotFound,
     SourceRefused,
 )
+from assistant.memory import erase
 from assistant.memory import rows as memory_rows
-from assistant.memory.ingest import jobs, names, rows, rules
+from assistant.memory.ingest import imports, jobs, names, rows, rules
 from assistant.memory.ingest.follower import Follower
 from assistant.memory.ingest.jobs import Jobs
 from assistant.memory.ingest.reader import Reader
 from assistant.memory.ingest.shelf import Shelf
-from assistant.types import ChildStatus, Source, SourceFile, now
+from assistant.types import ChildStatus, Forget, Source, SourceFile, now
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ REMOVED_AT_ONCE = 200
 REMOVE_WAIT_S = 10.0
 """How long `remove` waits for its own end; a large source goes on in the background."""
 RETRY_S = 30.0
+_BARRED = "It is not read: it holds keys, passwords, or the system's or Nestor's own files."
 _SYSTEM = ("/proc", "/sys", "/dev", "/run", "/boot", "/etc")
 
 _Sources = list[Source]
@@ -65,13 +67,13 @@ class Sources:
     async def start(self) -> None:
         """Follow what is allowed, and go on with what was interrupted."""
         self._started = True
-        sources = await self.list()
+        sources = await self._allowed()
         taken_back = await self._shelf.taken_back([source.id for source in sources])
         for source in sources:
             if source.state == "removing" or source.id in taken_back:
                 self._remove_soon(source.id)
             elif source.state != "paused":
-                self._follow(source)
+                await self._follow_allowed(source)
 
     async def close(self) -> None:
         """Stop following; the next start goes on."""
@@ -102,7 +104,7 @@ class Sources:
         if kind not in (None, found):
             raise InvalidInput(f"That path is a {found}.", "Leave `kind` out.")
         async with self._changing:
-            known = await self.list()
+            known = await self._allowed()
             if len(known) >= LIMITS.sources:
                 raise Conflict(
                     f"{LIMITS.sources} sources are allowed at most.", "Remove one first."
@@ -119,9 +121,8 @@ class Sources:
         return source
 
     async def list(self) -> _Sources:
-        """Everything that is allowed, oldest first."""
-        found = await self._shelf.read(rows.sources)
-        return [self._seen(source) for source in found]
+        """Everything that is allowed, oldest first; then what was imported."""
+        return [*await self._allowed(), *await self._shelf.read(imports.listed)]
 
     async def get(self, source_id: str) -> Source:
         """One of them. Raises SourceNotFound."""
@@ -160,11 +161,18 @@ class Sources:
         return await self.get(source_id)
 
     async def resume(self, source_id: str) -> Source:
-        """Follow again, and look at once. Raises SourceNotFound."""
+        """Follow again, and look at once.
+
+        Raises SourceNotFound; of one that may not be followed here (it may have come with an import),
+        InvalidInput, SourceRefused or SourceExists.
+        """
         async with self._changing:
             source = await self._present(source_id)
             if source.state == "paused":
-                await self._set(source_id, "indexing")
+                place = await asyncio.to_thread(self._still_allowed, source)
+                if any(_overlap(place, Path(one.path)) for one in await self._followed()):
+                    raise SourceExists
+                await self._set(source_id, "indexing", path=str(place))
                 self._follow(await self.get(source_id))
             elif source_id in self._followers:
                 self._followers[source_id].poke()
@@ -173,11 +181,14 @@ class Sources:
     async def remove(self, source_id: str) -> Source | None:
         """Take a source back: all that came from it goes, out of answers that quoted it too.
 
+        With an import go its chats, and what was said in them since.
         None: it is gone. A large one goes on in the background, and is `removing` meanwhile.
         Raises SourceNotFound.
         """
         async with self._changing:
-            await self.get(source_id)
+            if (await self.get(source_id)).kind == "import":
+                await self._shelf.memories.erase(partial(_without_import, source_id))
+                return None
             await self._unfollow(source_id)
             moment = self._clock()
             mark = partial(
@@ -200,15 +211,19 @@ class Sources:
             try:
                 yield
             finally:
-                for source in await self.list():
+                for source in await self._allowed():
                     if source.state not in ("paused", "removing"):
-                        self._follow(source)
+                        await self._follow_allowed(source)
 
     def children(self) -> Sequence[ChildStatus]:
         """The process that reads files."""
         return [self.reader.status()]
 
     # --- inside --------------------------------------------------------------------------------
+
+    async def _allowed(self) -> _Sources:
+        """Folders and files, oldest first."""
+        return [self._seen(source) for source in await self._shelf.read(rows.sources)]
 
     def _seen(self, source: Source) -> Source:
         follower = self._followers.get(source.id)
@@ -219,13 +234,27 @@ class Sources:
         source = await self.get(source_id)
         if source.state == "removing":
             raise SourceNotFound
+        if source.kind == "import":
+            raise InvalidInput("An import is not followed.", "Import a newer file of it.")
         return source
 
-    async def _set(self, source_id: str, state: str) -> None:
+    async def _followed(self) -> _Sources:
+        return [one for one in await self._allowed() if one.state not in ("paused", "removing")]
+
+    async def _set(self, source_id: str, state: str, problem: str = "", **more: str) -> None:
         moment = self._clock()
-        await self._shelf.write(
-            partial(rows.set_source, source_id=source_id, moment=moment, state=state, problem="")
-        )
+        changes = {"state": state, "problem": problem, **more}
+        await self._shelf.write(lambda db: rows.set_source(db, source_id, moment, **changes))
+
+    async def _follow_allowed(self, source: Source) -> None:
+        """Follow it, unless it is never read: its row may not have come through `add`."""
+        if not self._started:
+            return
+        # By its name alone: a drive that does not answer must not hold up a start.
+        if self._is_barred(Path(source.path), source):
+            await self._set(source.id, "paused", _BARRED)
+        else:
+            self._follow(source)
 
     def _follow(self, source: Source) -> None:
         if not self._started:
@@ -275,6 +304,30 @@ class Sources:
             raise InvalidInput("Files of this kind are not read.", "The README lists the formats.")
         return place, "folder" if folder else "file"
 
+    def _still_allowed(self, source: Source) -> Path:
+        """Where a source lies now, its drive there or not. Raises InvalidInput or SourceRefused."""
+        place = Path(source.path)
+        if not place.is_absolute():
+            raise InvalidInput("That path is of another machine.", "Allow the folder it is here.")
+        try:
+            place = place.resolve()
+            other = place.is_file() if source.kind == "folder" else place.is_dir()
+        except OSError:
+            other = False  # whoever follows it says so, and looks again
+        except (RuntimeError, ValueError) as exc:
+            raise InvalidInput("That path leads nowhere.", "Remove the source.") from exc
+        if other:
+            raise InvalidInput(f"That path is no {source.kind} here.", "Remove it, and add it.")
+        if self._is_barred(place, source):
+            raise SourceRefused
+        return place
+
+    def _is_barred(self, place: Path, source: Source) -> bool:
+        place = Path(os.path.normpath(place))
+        unread = source.kind == "file" and names.format_of(place.name) is None
+        folder = source.kind == "folder"
+        return unread or not place.is_absolute() or self._is_refused(place, folder)
+
     def _is_refused(self, place: Path, folder: bool) -> bool:
         if place == Path(place.anchor) or names.is_secret_path(place.parts[1:]):
             return True
@@ -316,6 +369,12 @@ class Sources:
             left -= gone
         await self._shelf.write(lambda db: rows.drop_source(db, source_id))
         await self._shelf.wipe()
+
+
+def _without_import(source_id: str, db: Database) -> erase.Erased:
+    erased = erase.erase(db, *erase.exactly(db, Forget(source=source_id)))
+    imports.drop(db, source_id)
+    return erased
 
 
 def _overlap(one: Path, other: Path) -> bool:

@@ -91,7 +91,7 @@ def _chat(key: str, title: str, place: str, rows: Iterable[dict[str, Any]]) -> I
                 messages.append(Said(f"{row.get('id')}a", "assistant", answer, at, model))
         own = key if not part else f"{key}, part {part + 1}"
         if messages:
-            yield Chat(own, short(title), short(place), tuple(messages))
+            yield Chat(own, short(title), short(place), tuple(messages), linear=True)
         else:
             yield Skipped("chat", short(place), "it has no messages")
 
@@ -115,7 +115,8 @@ def _lines(archive: files.Archive, name: str) -> Iterator[Record]:
                 continue
             messages = tuple(_listed(items(mapping(found).get("messages"))))
             if messages:
-                yield Chat(f"workspace {number}", f"Workspace {number}", place, messages)
+                name = f"Workspace {number}"
+                yield Chat(name.lower(), name, place, messages, linear=True)
             else:
                 yield Skipped("workspace", place, "it has no messages")
 

@@ -4,9 +4,9 @@ The format is not documented by its maker. Taken from exports of 2023 to 2026 as
 mitkury/chatgpt-export-parser (docs/chatgpt-data-export-format.md) and read by several public parsers.
 A list of conversations, each a tree: `mapping` has nodes by id with `parent`, `children` and
 `message`; `current_node` is the leaf that was shown last. Answers made again and questions written
-anew are other branches: each comes in as a conversation of its own. What the memory feature had
-stands in messages of type `model_editable_context` (`model_set_context`) and in calls of the tool
-`bio`; custom instructions in `user_editable_context`.
+anew are other branches: each comes in as a conversation of its own; which it is, the tree alone says.
+What the memory feature had stands in messages of type `model_editable_context` (`model_set_context`)
+and in calls of the tool `bio`; custom instructions in `user_editable_context`.
 """
 
 from __future__ import annotations
@@ -62,17 +62,21 @@ def _conversation(found: dict[str, Any], place: str) -> Iterator[Record]:
     began, ended = moment(found.get("create_time")), moment(found.get("update_time"))
     yield from _kept_aside(nodes, place)
     shown = text(found.get("current_node"))
-    for number, (fork, path) in enumerate(tree.paths(nodes, shown, _parent, _role)):
-        messages = tuple(said for key in path if (said := _said(key, nodes[key])))
+    for number, path in enumerate(tree.paths(nodes, shown, _parent, _children, _role), 1):
+        messages = tuple(said for key in path.keys if (said := _said(key, nodes[key])))
         if not any(said.role == "user" or said.text for said in messages):
             continue
-        name = title if not number else short(f"{title} (version {number + 1})")
-        key = own if not fork else f"{own}#{fork}"
+        name = title if path.shown else short(f"{title} (version {number})")
+        key = own if not path.fork else f"{own}#{path.fork}"
         yield Chat(key, name, place, messages, began, ended)
 
 
 def _parent(node: tree.Node) -> str:
     return text(node.get("parent"))
+
+
+def _children(node: tree.Node) -> list[Any]:
+    return items(node.get("children"))
 
 
 def _role(node: tree.Node) -> str:

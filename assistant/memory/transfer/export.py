@@ -15,6 +15,7 @@ from assistant.memory.transfer.layout import (
     Table,
     layout,
     of_conversation,
+    unfollowed,
 )
 
 FETCHED = 500
@@ -60,7 +61,7 @@ def _plain(
     found = db.execute(sql, list(values))
     while batch := found.fetchmany(FETCHED):
         for row in batch:
-            yield form.Row(table.name, _told(table.columns, row))
+            yield form.Row(table.name, unfollowed(table.name, _told(table.columns, row)))
 
 
 def _with_vectors(db: Database, table: Table) -> Iterator[form.Row]:

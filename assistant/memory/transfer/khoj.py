@@ -70,4 +70,4 @@ def _conversation(found: dict[str, Any], place: str) -> Iterator[Record]:
     own = text(found.get("id")) or hashlib.sha256(first.encode()).hexdigest()
     title = text(found.get("title")) or text(found.get("slug"))
     began, ended = moment(found.get("created_at")), moment(found.get("updated_at"))
-    yield Chat(own, short(title), place, tuple(messages), began, ended)
+    yield Chat(own, short(title), place, tuple(messages), began, ended, linear=True)

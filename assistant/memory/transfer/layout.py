@@ -6,11 +6,13 @@ is left out by name, here, with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from sqlite_utils import Database
+
+from assistant.memory.pump import SERVING
 
 LEFT_OUT = {
     "migrations": "the file names its schema in its header",
@@ -21,8 +23,14 @@ LEFT_OUT = {
     "jobs": "work that belongs to this machine",
 }
 DERIVED_COLUMNS = {"memories": ("embed_model",)}
-OWN_SETTINGS = ("model of ", "prior of ", "tombstone_key:")
+OWN_SETTINGS = ("model of ", "prior of ", "tombstone_key:", SERVING)
 """Names of settings that belong to this machine, or to its key, begin so."""
+OWN_COLUMNS = {"sources": {"state", "problem"}, "conversations": {"system"}}
+"""Columns that tell how things stand on one machine: here they may differ, and are the same rows."""
+BROUGHT = (
+    "It came with an import, and is not followed here. Resuming it reads it on this machine: "
+    "what was read from files that it does not have here goes then."
+)
 GROUP = "conversations"
 """Each of its rows is followed by all that hangs on it."""
 
@@ -78,6 +86,17 @@ class Table(msgspec.Struct, frozen=True):
         """The column that names another row of this table, by its `id`."""
         own = [one.column for one in self.references if one.table == self.name]
         return own[0] if own else None
+
+
+def unfollowed(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as it leaves a machine, and as it comes in: what is read there takes a yes here."""
+    followed = table == "sources" and is_root(row) and row.get("state") != "removing"
+    return {**row, "state": "paused", "problem": BROUGHT} if followed else dict(row)
+
+
+def is_root(row: Mapping[str, Any]) -> bool:
+    """Whether a row of `sources` is a folder or file that is allowed, not one of a folder's files."""
+    return row.get("kind") in ("folder", "file") and row.get("parent_id") is None
 
 
 class Layout(msgspec.Struct, frozen=True):

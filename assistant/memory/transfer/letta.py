@@ -80,7 +80,7 @@ def _messages(agent: dict[str, Any], place: str) -> Iterator[Record]:
             messages.append(Said(key, role, words, at, model))  # type: ignore[arg-type]
     if messages:
         own = f"{name or 'agent'}:{agent.get('agent_type') or ''}"
-        yield Chat(own, short(name), place, tuple(messages))
+        yield Chat(own, short(name), place, tuple(messages), linear=True)
     if calls:
         yield Skipped(f"system and tool messages: {calls}", place, "only what was said comes in")
 

@@ -2,9 +2,11 @@
 
 Taken from mem0ai/mem0, mem0/memory/storage.py (commit 04111ef3) and `Memory.get_all`. Table `history`:
 `memory_id`, `old_memory`, `new_memory`, `event` (ADD, UPDATE, DELETE), `created_at`, `updated_at`,
-`is_deleted`; what each memory says now is the newest of its rows. JSON: `{"results": [{"id", "memory",
-"created_at", "updated_at", "user_id"}]}`, or that list alone. A memory that mem0 has changed since an
-earlier import supersedes what came in then. Its `messages` are a cache of the last ten, and stay out.
+`is_deleted`, to which rows are only ever added; what each memory says now is its last row. Releases
+0.1.118 and 1.0.5 write a DELETE without its times, newer ones with them: times order nothing. JSON:
+`{"results": [{"id", "memory", "created_at", "updated_at", "user_id"}]}`, or that list alone. A memory that
+mem0 has changed since an earlier import supersedes what came in then. Its `messages` are a cache of the
+last ten, and stay out.
 """
 
 from __future__ import annotations
@@ -49,21 +51,28 @@ def read(archive: files.Archive) -> Iterator[Record]:
 def _database(archive: files.Archive, name: str) -> Iterator[Record]:
     with archive.database(name) as db:
         deleted = 0
-        newest = (
-            "SELECT *, min(created_at) OVER same AS began, row_number() OVER "
-            "(PARTITION BY memory_id ORDER BY coalesce(updated_at, created_at) DESC, rowid DESC) AS n "
-            "FROM history WINDOW same AS (PARTITION BY memory_id)"
-        )
-        for row in db.execute(f"SELECT * FROM ({newest}) WHERE n = 1 ORDER BY memory_id"):  # noqa: S608
-            found = dict(row)
+        for found in map(dict, db.execute(_newest(files.tables(db)["history"]))):
             words = text(found.get("new_memory")).strip()
-            if found.get("event") == "DELETE" or found.get("is_deleted") or not words:
+            if found["gone"] or not words:
                 deleted += 1
                 continue
-            at = moment(found.get("updated_at")) or moment(found.get("created_at"))
+            times = (moment(found.get(name)) for name in ("updated_at", "created_at", "began"))
+            at = next(filter(None, times), None)
             yield Note(text(found["memory_id"]), words, f"{files.base(name)}, history", "model", at)
         if deleted:
             yield Skipped(f"deleted memories: {deleted}", files.base(name), "mem0 has deleted them")
+
+
+def _newest(columns: set[str]) -> str:
+    """Each memory's last row, whether any of its rows deletes it, and when the first was written."""
+    marked = " OR coalesce(is_deleted, 0) NOT IN (0, '0')" if "is_deleted" in columns else ""
+    began = "min(created_at)" if "created_at" in columns else "min(NULL)"
+    inner = (
+        f"SELECT *, max(upper(event) = 'DELETE'{marked}) OVER same AS gone, {began} OVER same AS began, "  # noqa: S608
+        "row_number() OVER (PARTITION BY memory_id ORDER BY rowid DESC) AS n "
+        "FROM history WINDOW same AS (PARTITION BY memory_id)"
+    )
+    return f"SELECT * FROM ({inner}) WHERE n = 1 ORDER BY memory_id"  # noqa: S608
 
 
 def _list(found: Iterator[Any], file: str) -> Iterator[Record]:

@@ -93,16 +93,18 @@ def _chat(found: dict[str, Any], place: str) -> Iterator[Record]:
     if not nodes:
         listed = [mapping(one) for one in items(inner.get("messages"))]
         nodes = {text(one.get("id")) or f"#{at}": one for at, one in enumerate(listed)}
-        paths = [("", list(nodes))] if nodes else []
+        paths = [tree.Path("", tuple(nodes), shown=True)] if nodes else []
     else:
-        paths = list(tree.paths(nodes, text(history.get("currentId")), _parent, _role))
+        shown = text(history.get("currentId"))
+        paths = list(tree.paths(nodes, shown, _parent, _children, _role))
     told = False
-    for number, (fork, path) in enumerate(paths):
-        messages = tuple(said for key in path if (said := _said(key, nodes[key])))
+    for number, path in enumerate(paths, 1):
+        messages = tuple(said for key in path.keys if (said := _said(key, nodes[key])))
         if messages:
             told = True
-            name = title if not number else short(f"{title} (version {number + 1})")
-            yield Chat(own if not fork else f"{own}#{fork}", name, place, messages, began, ended)
+            name = title if path.shown else short(f"{title} (version {number})")
+            key = f"{own}#{path.fork}" if path.fork else own
+            yield Chat(key, name, place, messages, began, ended)
     if not told:
         yield Skipped("chat", place, "it has no messages")
     if pictures := sum(len(items(node.get("files"))) for node in nodes.values()):
@@ -111,6 +113,10 @@ def _chat(found: dict[str, Any], place: str) -> Iterator[Record]:
 
 def _parent(node: tree.Node) -> str:
     return text(node.get("parentId"))
+
+
+def _children(node: tree.Node) -> list[Any]:
+    return items(node.get("childrenIds"))
 
 
 def _role(node: tree.Node) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,23 +17,25 @@ from sqlcipher3 import dbapi2 as sqlcipher
 from sqlite_utils import Database
 
 from assistant.config import LIMITS
-from assistant.errors import ImportInvalid, ImportNewer, InvalidInput, Stopped
-from assistant.memory import rows, tables
+from assistant.errors import ImportInvalid, ImportNewer, Stopped
+from assistant.memory import tables
 from assistant.memory.scan import Floats
 from assistant.memory.slots import Row as Indexed
 from assistant.memory.tombstones import Tombstone
 from assistant.memory.transfer import format as form
+from assistant.memory.transfer import wellformed
 from assistant.memory.transfer.forgotten import Forgotten
-from assistant.memory.transfer.layout import GROUP, Layout, Table
-from assistant.types import Kind, Trust
+from assistant.memory.transfer.layout import (
+    GROUP,
+    OWN_COLUMNS,
+    OWN_SETTINGS,
+    Layout,
+    Table,
+    unfollowed,
+)
 
 UNIT_ROWS = 20_000
 """Rows of one conversation in one transaction; more of them are cut."""
-
-
-_FACTS = {"fact", "preference", "event", "task"}
-"""Kinds that only the user's own words may have."""
-_JSON = {"turns": ("receipt", "error", "recalled", "events")}
 
 
 class Outcome(msgspec.Struct):
@@ -81,7 +83,7 @@ def check(reader: form.Reader, known: Layout) -> Iterator[int]:
     by_name = {one.name: one for one in known}
     for count, row in enumerate(reader, 1):
         try:
-            _check_row(row, reader.header, by_name)
+            wellformed.check(row, reader.header, by_name)
         except ImportInvalid as exc:
             raise ImportInvalid(f"Row {count:,} of the file: {exc.message}", exc.hint) from exc
         yield count
@@ -92,59 +94,6 @@ def _check_header(header: form.Header, known: Layout) -> None:
     for name, shape in header.tables.items():
         if name not in here or set(shape.columns) - here[name]:
             raise ImportNewer("This file has fields that this version of Nestor does not know.")
-
-
-def _check_row(row: form.Row, header: form.Header, by_name: Mapping[str, Table]) -> None:
-    shape = header.tables.get(row.table)
-    if shape is None or set(row.row) != set(shape.columns):
-        raise ImportInvalid("It has not the fields that the header names.")
-    table, stored = by_name[row.table], form.values(row.row)
-    for name, kind in zip(table.columns, table.types, strict=True):
-        found = stored.get(name)
-        if found is None:
-            if name in table.required and name in stored:
-                raise ImportInvalid(f"Its {name} is empty.")
-        elif not isinstance(found, (int, float) if kind is float else kind):
-            raise ImportInvalid(f"Its {name} is of the wrong type.")
-    if row.table == "memories":
-        _check_memory(stored)
-        for one in row.vectors:
-            _check_vector(one)
-    for name in _JSON.get(row.table, ()):
-        _check_json(name, stored.get(name))
-
-
-def _check_memory(stored: Mapping[str, Any]) -> None:
-    try:
-        rows.one_of("kind", stored["kind"], get_args(Kind))
-        rows.one_of("trust", stored["trust"], get_args(Trust))
-        if stored["kind"] in _FACTS and stored["trust"] != "user":
-            raise InvalidInput("It takes somebody else's words for a fact.")
-        for name in ("created_at", "said_at", "valid_from", "valid_to"):
-            if (moment := stored[name]) is not None and rows.clean_time(moment) != moment:
-                raise InvalidInput(f"{name} is not a time as Nestor stores it.")
-        text, told = stored["text"], stored["content_hash"]
-    except KeyError as exc:
-        raise ImportInvalid("It has not all the fields of a memory.") from exc
-    except InvalidInput as exc:
-        raise ImportInvalid(exc.message) from exc
-    if rows.content_hash(text) != told:
-        raise ImportInvalid("Its text and its hash do not belong together.")
-
-
-def _check_vector(one: form.Vector) -> None:
-    if not 0 < one.dim <= LIMITS.vector_dims or len(one.vector) != 2 * one.dim:
-        raise ImportInvalid("Its vector has the wrong length.")
-    if not np.isfinite(np.frombuffer(one.vector, np.float16)).all():
-        raise ImportInvalid("Its vector is not of numbers.")
-
-
-def _check_json(name: str, text: str | None) -> None:
-    try:
-        if text is not None:
-            msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError) as exc:
-        raise ImportInvalid(f"Its {name} is not JSON.") from exc
 
 
 def batches(found: Iterable[form.Row], hanging: frozenset[str]) -> Iterator[list[form.Row]]:
@@ -167,16 +116,20 @@ def store(
     model: str,
     forgotten: Forgotten,
     grouped: frozenset[str],
+    system: str = "",
 ) -> Stored:
     """Insert what is not here yet. Raises ImportInvalid.
 
-    `model` is the embedding model in use, `grouped` the tables whose rows follow a conversation's.
+    `model` is the embedding model in use, `grouped` the tables whose rows follow a conversation's,
+    `system` what opens conversations here: no file says what a model is told.
     """
     done = Stored(Outcome.nothing(), [], [])
     for row, table, stored, left_out in _looked_at(db, batch, by_name, forgotten, grouped):
         if left_out:
             done.outcome.count(done.outcome.forgotten, row.table)
             continue
+        if row.table == GROUP:
+            stored |= {"system": system}
         if row.table == "turns" and stored.get("status") == "running":
             stored |= _INTERRUPTED
         try:
@@ -201,7 +154,9 @@ def _looked_at(
     gone = _hangs_on_nothing(db, batch[0], by_name, forgotten)
     torn = False
     for row in batch:
-        table, stored = by_name[row.table], form.values(row.row)
+        if _is_of_a_machine(row):
+            continue
+        table, stored = by_name[row.table], unfollowed(row.table, form.values(row.row))
         if row.table == GROUP:
             gone = _left_out(db, table, stored, forgotten)
             torn = False
@@ -213,6 +168,10 @@ def _looked_at(
         else:
             own = _of_what_was_forgotten(db, table, stored, forgotten)
         yield row, table, stored, own or (gone and row.table in grouped | {GROUP})
+
+
+def _is_of_a_machine(row: form.Row) -> bool:
+    return row.table == "settings" and str(row.row.get("name")).startswith(OWN_SETTINGS)
 
 
 def _left_out(db: Database, table: Table, stored: Mapping[str, Any], forgotten: Forgotten) -> bool:
@@ -353,6 +312,7 @@ def _count(
     here = dict(zip(table.columns, _here(db, table, stored) or (), strict=False))
     # An import that was killed before `link` left closed memories without their successor.
     loose = {"superseded_by"} if here.get("valid_to") and not here.get("superseded_by") else set()
+    loose |= OWN_COLUMNS.get(table.name, set())
     same = all(here.get(name) == told for name, told in stored.items() if name not in loose)
     return outcome.count(outcome.same if same else outcome.different, table.name)
 

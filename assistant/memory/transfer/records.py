@@ -34,6 +34,8 @@ class Chat(msgspec.Struct, frozen=True):
     messages: tuple[Said, ...]
     created_at: str | None = None
     updated_at: str | None = None
+    linear: bool = False
+    """Its program keeps one way only: what is new in it belongs below what came in before."""
 
 
 class Note(msgspec.Struct, frozen=True):

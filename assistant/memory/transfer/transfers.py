@@ -144,7 +144,8 @@ class Transfers:
     ) -> readback.Outcome:
         def work(db: Database) -> readback.Stored:
             forgotten = self._known(db, back)
-            return readback.store(db, batch, by_name, self._model(), forgotten, grouped)
+            model = self._model()
+            return readback.store(db, batch, by_name, model, forgotten, grouped, self.system)
 
         def after(done: readback.Stored) -> None:
             self._tombstones.keep(done.stones)

@@ -21,7 +21,9 @@ from assistant.memory.service import open_memory
 
 async def start(home: str):
     paths = load_paths({"NESTOR_HOME": home})
-    return await open_memory(paths, Settings(embedder="fake", key_store="file"))
+    service = await open_memory(paths, Settings(embedder="fake", key_store="file"))
+    service.transfers.system = "You are Nestor."
+    return service
 
 
 async def load(home: str, file: str, begun: int) -> None:

@@ -21,6 +21,7 @@ from assistant.errors import ImportInvalid, ImportNewer, NotFound, PasswordNeede
 from assistant.memory.pump import SERVING
 from assistant.memory.service import open_memory
 from assistant.memory.transfer import seal
+from assistant.memory.transfer.layout import BROUGHT
 from assistant.types import Event, NewMemory, Recalled
 
 ZYGOTE = Path(__file__).with_name("import_zygote.py")
@@ -41,6 +42,7 @@ def home(tmp_path):
     async def opened(name, embedder="fake"):
         paths = load_paths({"NESTOR_HOME": str(tmp_path / name)})
         service = await open_memory(paths, Settings(embedder=embedder, key_store="file"))
+        service.transfers.system = "You are Nestor."
         try:
             yield service
         finally:
@@ -73,8 +75,9 @@ async def fill(service):
     )
 
     def more(db):
-        db.execute("INSERT INTO sources (id, kind, path, hash, span, created_at) VALUES "
-                   "('s_1', 'file', '/notes/ana.md', x'00ff', '1-3', '2024-01-01T00:00:00Z')")  # fmt: skip
+        db.execute("INSERT INTO sources (id, kind, path, hash, span, state, problem, created_at) VALUES "
+                   "('s_1', 'file', '/notes/ana.md', x'00ff', '1-3', 'paused', ?, '2024-01-01T00:00:00Z')",
+                   [BROUGHT])  # fmt: skip
         db.execute("UPDATE memories SET source_id = 's_1' WHERE id = ?", [rows[1].id])
         db.execute("INSERT INTO settings (name, value) VALUES ('learn', x'6173')")
 
@@ -323,7 +326,7 @@ async def test_kills_in_the_middle_leave_whole_rows_and_the_next_import_ends_it(
                 [NewMemory(f"Fact {n} number {i}") for i in range(150)]
             )
             await one.memories.edit(rows[0].id, text=f"Corrected fact {n}")
-            chat = await one.conversations.create(f"Chat {n}", "")
+            chat = await one.conversations.create(f"Chat {n}", "You are Nestor.")
             for i in range(5):
                 await one.conversations.start_turn(chat.id, f"t_{n}_{i}", "hello")
                 await one.conversations.finish_turn(f"t_{n}_{i}", status="done", reply="hi")

@@ -141,7 +141,7 @@ async def test_chatgpt_has_every_version_of_an_answer_and_its_dates(memory, give
              "Tulips, since she loves them.", "2024-06-01T10:00:02Z"),
             ("Which colour?", "Yellow.", "2024-06-01T10:59:50Z"),
         ]  # fmt: skip
-        assert found["Tulips for Ana (version 2)"][0][1] == "Roses are a safe choice."
+        assert found["Tulips for Ana (version 1)"][0][1] == "Roses are a safe choice."
         assert found[""][0][0] == "A lone half \ufffd of a flower, and no date."
         kept = await notes(service)
         assert kept["Has a daughter called Tilda."][:2] == ("model", "2024-06-01T10:00:01Z")
@@ -208,6 +208,66 @@ async def test_a_memory_that_changed_there_supersedes_unless_it_was_corrected_he
         told = await take(service, says("Lives in Hamar"))
         assert told["different"] == {"memories": 1}
         assert list(await notes(service)) == ["Lives in Tromso"]
+
+
+_HISTORY = "(id TEXT PRIMARY KEY, memory_id TEXT, old_memory TEXT, new_memory TEXT, event TEXT, {})"
+_TIMES = "created_at DATETIME, updated_at DATETIME, is_deleted INTEGER, actor_id TEXT, role TEXT"
+_ADDED = "2025-01-01T10:00:00-08:00"
+_LATER = "2025-02-01T10:00:00-08:00"
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ([("Has a cat", "ADD", _ADDED, None, 0)], ["Has a cat"]),
+        # As releases 0.1.118 and 1.0.5 write it, then as newer ones do.
+        ([("Has a cat", "ADD", _ADDED, None, 0), (None, "DELETE", None, None, 1)], []),
+        ([("Has a cat", "ADD", _ADDED, None, 0), (None, "DELETE", _ADDED, _LATER, 1)], []),
+        ([("Has a cat", "ADD", _ADDED, None, 0), (None, "DELETE", None, None, 0)], []),
+        ([("Has a cat", "ADD", _ADDED, None, 0), ("Has a cat", "delete", None, None, None)], []),
+        ([("Has a cat", "ADD", _ADDED, None, 0), (None, "NONE", None, None, 1)], []),
+        # An order in which no program writes: what it once deleted stays out.
+        ([(None, "DELETE", None, None, 1), ("Has a cat", "ADD", _ADDED, None, 0)], []),
+        (
+            [("Has a cat", "ADD", _ADDED, None, 0), ("Has two cats", "UPDATE", _ADDED, _LATER, 0),
+             (None, "DELETE", None, None, 1)],
+            [],
+        ),
+        ([("A cat", "ADD", _ADDED, None, 0), ("Two cats", "UPDATE", None, None, 0)], ["Two cats"]),
+        (
+            [("A cat", "ADD", _LATER, None, None), ("Two cats", "UPDATE", _ADDED, _ADDED, None)],
+            ["Two cats"],
+        ),
+    ],
+)  # fmt: skip
+def test_what_mem0_deleted_stays_out_and_its_last_row_counts(tmp_path, written, says):
+    path = tmp_path / "history.db"
+    with sqlcipher.connect(str(path)) as db:
+        db.execute(f"CREATE TABLE history {_HISTORY.format(_TIMES)}")
+        for number, (new, event, created, updated, deleted) in enumerate(written):
+            db.execute(
+                "INSERT INTO history VALUES (?, 'm1', NULL, ?, ?, ?, ?, ?, NULL, NULL)",
+                [f"h{9 - number}", new, event, created, updated, deleted],
+            )
+    db.close()
+    found = records(path, tmp_path)[1]
+    assert [one.text for one in found if isinstance(one, Note)] == says
+    assert all(one.said_at for one in found if isinstance(one, Note))
+    assert [one.what for one in found if isinstance(one, Skipped)] == (
+        [] if says else ["deleted memories: 1"]
+    )
+
+
+def test_a_history_of_mem0_without_times_and_marks_is_read_too(tmp_path):
+    path = database(
+        tmp_path / "history.db",
+        f"CREATE TABLE history {_HISTORY.format('actor_id TEXT')};"
+        "INSERT INTO history VALUES ('1', 'm1', NULL, 'Has a cat', 'ADD', NULL);"
+        "INSERT INTO history VALUES ('2', 'm2', NULL, 'Has a dog', 'ADD', NULL);"
+        "INSERT INTO history VALUES ('3', 'm1', 'Has a cat', NULL, 'DELETE', NULL);",
+    )
+    found = [one.text for one in records(path, tmp_path)[1] if isinstance(one, Note)]
+    assert found == ["Has a dog"]
 
 
 async def test_a_newer_export_adds_what_is_new_to_its_conversation(memory, tmp_path, given):
@@ -325,15 +385,28 @@ def test_trees_with_cycles_orphans_and_many_versions_lose_no_node():
     chance = random.Random(2)
     for _ in range(300):
         keys = [f"n{n}" for n in range(chance.randrange(1, 12))]
-        nodes = {key: {"parent": chance.choice([*keys, "gone", ""])} for key in keys}
+        nodes = {
+            key: {
+                "parent": chance.choice([*keys, "gone", ""]),
+                "children": [chance.choice([*keys, "gone", None]) for _ in range(3)],
+                "role": chance.choice(["user", "assistant", ""]),
+            }
+            for key in keys
+        }
         found = list(
             tree.paths(
-                nodes, chance.choice([*keys, "gone"]), lambda n: n["parent"], lambda n: "assistant"
+                nodes,
+                chance.choice([*keys, "gone"]),
+                lambda n: n["parent"],
+                lambda n: n["children"],
+                lambda n: n["role"],
             )
         )
-        assert {key for _, path in found for key in path} == set(keys)
-        assert found[0][0] == ""
-        assert len({fork for fork, _ in found}) == len(found)
+        assert {key for path in found for key in path.keys} == set(keys)
+        assert all(len(set(path.keys)) == len(path.keys) for path in found)
+        assert found[0].fork == ""
+        assert len({path.fork for path in found}) == len(found)
+        assert sum(path.shown for path in found) <= 1
 
 
 async def test_zips_that_lie_are_refused(memory, tmp_path):

@@ -2,5 +2,5 @@ CREATE TABLE history (id TEXT PRIMARY KEY, memory_id TEXT, old_memory TEXT, new_
 INSERT INTO history VALUES ('h1', 'mem-1', NULL, 'Lives in Bergen', 'ADD', '2025-01-01T10:00:00-08:00', NULL, 0, NULL, NULL);
 INSERT INTO history VALUES ('h2', 'mem-1', 'Lives in Bergen', 'Lives in Oslo', 'UPDATE', '2025-01-01T10:00:00-08:00', '2025-02-01T10:00:00-08:00', 0, NULL, NULL);
 INSERT INTO history VALUES ('h3', 'mem-2', NULL, 'Owns a cat', 'ADD', '2025-01-03T10:00:00-08:00', NULL, 0, NULL, NULL);
-INSERT INTO history VALUES ('h4', 'mem-2', 'Owns a cat', NULL, 'DELETE', '2025-01-03T10:00:00-08:00', '2025-03-01T10:00:00-08:00', 1, NULL, NULL);
+INSERT INTO history VALUES ('h4', 'mem-2', 'Owns a cat', NULL, 'DELETE', NULL, NULL, 1, NULL, NULL);
 CREATE TABLE messages (id TEXT PRIMARY KEY, session_scope TEXT, role TEXT, content TEXT, name TEXT, created_at DATETIME);
