@@ -92,8 +92,8 @@ def _unattributed(text: str) -> str:
     """Without what follows `Tom wrote:`, to the end; to the next blank line where it begins in that line."""
     pieces, done, at = [], 0, 0
     while colon := _COLON.search(text, at):
-        at = colon.end()
-        clause = _CLAUSE.search(text, max(done, at - 1 - CLAUSE_CHARS), at - 1)
+        begin, at = max(at, colon.start() - CLAUSE_CHARS), colon.end()
+        clause = _CLAUSE.search(text, begin, colon.start())
         if clause is None or _SAYS.isdisjoint(re.findall(r"\w+", clause.group().lower())):
             continue
         pieces.append(text[done : clause.start()])
