@@ -275,6 +275,7 @@ def _open(paths: Paths, settings: Settings) -> tuple[Key, Writer, Readers, str]:
     else:
         key = make_key(paths, settings.key_store)
         _create(path, key)
+    _refuse_newer(path, key)
     mark = Mark(path)
     if missing := mark.log_is_missing():
         _keep_as_found(path)
@@ -298,6 +299,16 @@ def _open(paths: Paths, settings: Settings) -> tuple[Key, Writer, Readers, str]:
     writer.closed = mark.clear
     readers = Readers(lambda: database.connect(path, key, readonly=True))
     return key, writer, readers, _LOG_MISSING if missing else ""
+
+
+def _refuse_newer(path: Path, key: Key) -> None:
+    """Raise StoreError if a newer Nestor wrote the file or its log, KeyWrong if it is another's key.
+
+    Before anybody may write: with the last connection that may, the log would go into the file.
+    """
+    db = database.connect_unchanged(path, key)
+    with contextlib.closing(db), damage.heard(), database.translated():
+        migrations.schema(db)
 
 
 _LOG_MISSING = (
