@@ -88,7 +88,7 @@ def recovery_key(paths: Paths, settings: Settings) -> dict[str, str]:
     if not database.exists(paths.database):
         raise StoreError("There is no memory yet, and so no key.", "`nestor up` makes both.")
     key = find_key(paths, settings.key_store)
-    database.connect(paths.database, key).close()
+    database.connect_unchanged(paths.database, key).close()
     return {"recovery_key": recovery.write(key.secret), "place": key.place}
 
 

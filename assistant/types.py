@@ -413,7 +413,7 @@ class Proof(msgspec.Struct, frozen=True):
     """Of the database, its log and its copies, decrypted; free ones too."""
     bytes: int
     sample_of: int = 0
-    """Where too much was forgotten to look for all of it: how many memories; else 0."""
+    """Where too much was forgotten to look for all of it: how many memories and turns; else 0."""
 
 
 class Forgotten(msgspec.Struct, frozen=True):

@@ -81,11 +81,19 @@ def sensitivity(text: str, name: str) -> str:
 
 def stated(text: str, about: Who | None = None) -> list[Candidate]:
     """What the rules read in a message by themselves."""
+    return [one for one in _said(text, about) if not one.claim.negated]
+
+
+def denied(text: str, about: Who | None = None) -> list[Candidate]:
+    """What holds no longer, by what the rules read in a message."""
+    return [one for one in _said(text, about) if one.claim.negated]
+
+
+def _said(text: str, about: Who | None) -> list[Candidate]:
     return [
         _candidate(claim, segment.text, claims.quote(text, claim.value))
         for segment in claims.read(text, about=about)
         for claim in segment.claims
-        if not claim.negated
     ]
 
 

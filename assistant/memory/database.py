@@ -74,6 +74,14 @@ def connect_still(path: Path, key: Key) -> Database:
     return _open(path, key, "mode=ro&immutable=1", {})
 
 
+def connect_unchanged(path: Path, key: Key) -> Database:
+    """Read a file and its log, and leave both as they are: whoever may write empties the log at the end."""
+    wal = path.with_name(path.name + "-wal")
+    # Without a log to read, opening it would make one.
+    logged = wal.exists() and wal.stat().st_size > 0
+    return connect(path, key, readonly=True) if logged else connect_still(path, key)
+
+
 def _open(path: Path, key: Key, how: str, pragmas: Mapping[str, str | int]) -> Database:
     assert_library()
     with translated():

@@ -8,8 +8,9 @@ import msgspec
 from sqlite_utils import Database
 
 from assistant.errors import InvalidInput
-from assistant.memory import rows, tables
+from assistant.memory import rows, tables, torn
 from assistant.memory.redact import Gone, Touched
+from assistant.memory.torn import Said
 from assistant.types import Forget
 
 KEPT = frozenset({"settings", "migrations", "devices", "tokens", "consents", "tombstones"})
@@ -34,6 +35,8 @@ class Erased(msgspec.Struct, frozen=True):
     gone: list[Gone]
     told_in: frozenset[str]
     """Conversations that recalled any of these memories."""
+    said: Said
+    """What the deleted turns said."""
 
 
 def exactly(db: Database, which: Forget) -> tuple[list[str], list[str]]:
@@ -60,13 +63,18 @@ def erase(db: Database, memory_ids: Sequence[str], turn_ids: Sequence[str] = ())
     gone = [_gone(db, one) for one in memory_ids]
     told_in = _told_in(db, memory_ids)
     seqs, touched = tables.delete(db, memory_ids)
-    chats, empty, torn_out = delete_turns(db, turn_ids)
+    said = torn.said(db, turn_ids)
+    deleted = delete_turns(db, turn_ids)
     counts = _less(before, _counts(db))
-    if redacted := len(touched.turns - set(turn_ids)):
+    quoted = touched.turns | deleted.redacted
+    if redacted := len(quoted - set(turn_ids)):
         counts["turns_redacted"] = redacted
-    touched = Touched(touched.turns | set(turn_ids), touched.conversations | chats)
-    turns = list(turn_ids)
-    return Erased(list(memory_ids), seqs, turns, empty, torn_out, counts, touched, gone, told_in)
+    touched = Touched(quoted | set(turn_ids), touched.conversations | deleted.chats)
+    said = msgspec.structs.replace(said, since=deleted.since)
+    return Erased(
+        list(memory_ids), seqs, list(turn_ids), deleted.empty, deleted.torn_out, counts, touched, gone,
+        told_in, said,
+    )  # fmt: skip
 
 
 def erase_all(db: Database) -> Erased:
@@ -75,6 +83,7 @@ def erase_all(db: Database) -> Erased:
     gone = [_gone(db, one) for (one,) in db.execute("SELECT id FROM memories ORDER BY seq")]
     seqs = [seq for (seq,) in db.execute("SELECT seq FROM memories ORDER BY seq")]
     turns = [one for (one,) in db.execute("SELECT id FROM turns ORDER BY seq")]
+    said = torn.said(db, turns)
     chats = frozenset(one for (one,) in db.execute("SELECT id FROM conversations"))
     # Children before parents, so that no row that is left refers to one that is gone.
     db.execute("PRAGMA defer_foreign_keys = ON")
@@ -83,7 +92,7 @@ def erase_all(db: Database) -> Erased:
     counts = _less(before, _counts(db))
     touched = Touched(frozenset(turns), chats)
     ids = [one.id for one in gone]
-    return Erased(ids, seqs, turns, sorted(chats), [], counts, touched, gone, frozenset())
+    return Erased(ids, seqs, turns, sorted(chats), [], counts, touched, gone, frozenset(), said)
 
 
 def _of_source(db: Database, source: str) -> list[str]:
@@ -134,26 +143,45 @@ def _told_in(db: Database, memory_ids: Sequence[str]) -> frozenset[str]:
     return frozenset(chat for one in memory_ids for (chat,) in db.execute(sql, [one]))
 
 
-def delete_turns(
-    db: Database, turn_ids: Sequence[str]
-) -> tuple[frozenset[str], list[str], list[str]]:
+class Deleted(msgspec.Struct, frozen=True):
+    """Turns that went."""
+
+    chats: frozenset[str]
+    """Where they stood."""
+    empty: list[str]
+    """Chats that went with their last turn."""
+    torn_out: list[str]
+    """Those of the turns that stood in chats that stay."""
+    redacted: frozenset[str]
+    """Later turns of these chats that were cleaned of what they quoted."""
+    since: dict[str, int]
+    """Chats that stay, with the number of the first turn that went there."""
+
+
+def delete_turns(db: Database, turn_ids: Sequence[str]) -> Deleted:
     """Turns, and the summaries that cover them; a chat goes with its last one.
 
-    Where they stood, which chats went, and which of the turns were of chats that stay.
+    In a chat that stays, nothing made from their words is left: no title, no quotation in a later answer.
     """
-    stood: dict[str, str] = {}
-    for turn_id in turn_ids:
-        sql = "SELECT seq, conversation_id FROM turns WHERE id = ?"
-        seq, chat = db.execute(sql, [turn_id]).fetchone()
+    sql = "SELECT seq, conversation_id FROM turns WHERE id = ?"
+    places = {turn_id: db.execute(sql, [turn_id]).fetchone() for turn_id in turn_ids}
+    stood = {turn_id: chat for turn_id, (_, chat) in places.items()}
+    staying = torn.of_chats_that_stay(db, stood)
+    for seq, chat in places.values():
         db.execute("DELETE FROM summaries WHERE conversation_id = ? AND upto >= ?", [chat, seq])
         db.execute("DELETE FROM turns WHERE seq = ?", [seq])
-        stood[turn_id] = chat
     chats = frozenset(stood.values())
-    sql = "SELECT 1 FROM turns WHERE conversation_id = ? LIMIT 1"
-    empty = [chat for chat in sorted(chats) if db.execute(sql, [chat]).fetchone() is None]
+    empty = sorted(chats - staying.keys())
     # Their titles were made from their first questions.
     db.conn.executemany("DELETE FROM conversations WHERE id = ?", [(chat,) for chat in empty])
-    return chats, empty, [one for one, chat in stood.items() if chat not in empty]
+    redacted = [torn.mend(db, chat, gone) for chat, gone in staying.items()]
+    return Deleted(
+        chats,
+        empty,
+        [one for one, chat in stood.items() if chat in staying],
+        frozenset().union(*redacted),
+        {chat: gone[0].seq for chat, gone in staying.items()},
+    )
 
 
 def _told(db: Database) -> list[str]:

@@ -25,7 +25,7 @@ from assistant.memory.writer import Writer
 from assistant.types import Forget, Forgotten, Proof
 
 SAMPLE = 300
-"""Memories that a proof looks for; of more, so many spread over all of them."""
+"""Memories that a proof looks for; of more, so many spread over all of them. Of turns, see `torn`."""
 
 Work = Callable[[Database], Erased]
 
@@ -126,18 +126,20 @@ class Forgetter:
 
     async def _prove(self, erased: Erased) -> Proof:
         step = -(-len(erased.gone) // SAMPLE) or 1
-        gone = erased.gone[::step]
+        gone, said = erased.gone[::step], erased.said
         ids = {*erased.ids, *erased.touched.turns, *erased.touched.conversations}
         sealed = await self.sealed(ids)
         # Whoever forgets is told of these by name and date.
         skip = {Path(one.folder) / one.name for one in await self._backups.list()}
 
         def look(db: Database) -> Proof:
-            needles = needles_for(db, gone, erased.told_in)
+            needles = needles_for(
+                db, [*gone, *said.asked], erased.told_in, shown=said.shown, since=said.since
+            )
             return proof.search(self._paths, self._key, db, needles, sealed=sealed, skip=skip)
 
         found = await self._readers.run(look)
-        sample_of = len(erased.gone) if step > 1 else 0
+        sample_of = len(erased.gone) + said.turns if step > 1 or not said.whole else 0
         return Proof(
             found.copies, found.places, found.searched_for, found.files, found.pages, found.bytes,
             sample_of,

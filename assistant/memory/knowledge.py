@@ -14,7 +14,7 @@ from assistant.memory import asking, claims, facts, predicates, rows, subjects, 
 from assistant.memory.attributes import attribute
 from assistant.memory.claims import Claim, Segment, Who
 from assistant.memory.language import stop_words
-from assistant.memory.pasted import own_words
+from assistant.memory.pasted import only_states, own_words
 from assistant.memory.store import Memories
 from assistant.memory.words import words_in
 from assistant.types import Effect, Meant, Memory, NewMemory, now
@@ -45,19 +45,20 @@ class Knowledge:
         return await self._effect(lambda db, model: facts.store(db, [item], model))
 
     async def heard(self, text: str, *, before: str = "", episode: str = "") -> Effect:
-        """Take the corrections among a message's plain statements: what changes something known.
+        """Take what changes something known, of a message that is nothing but plain statements.
 
         `before` is what was said last: it tells who "she" is. What is marked as quoted or pasted is
-        not the user's own and changes nothing.
+        not the user's own and changes nothing. Of a message that says more than statements anything
+        may be pasted: nothing is taken, and `Suggestions.learn` offers it.
         """
-        text = own_words(text)
+        message, text = text, own_words(text)
         if not text or not sayable(text):
             return Effect()
         moment = self._clock()
 
         read = await self._memories.read(lambda db: _against(db, text, before))
         segments = [segment for segment, changes in read if changes]
-        if not segments:
+        if not segments or not only_states(message, [segment for segment, _ in read]):
             return Effect()
 
         def work(db: Database, model: str) -> facts.Work:

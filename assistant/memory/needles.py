@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import json
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 import numpy as np
@@ -21,6 +23,9 @@ PASSAGE_WORDS = 5
 PASSAGE_BYTES = 16
 """A shorter passage stands elsewhere by chance."""
 WORD_CHARS = 4
+PASSAGES = 12
+"""Of one answer, spread over it: there may be hundreds of long ones."""
+LOOKED_CHARS = 1 << 20
 ANCHOR = 8
 """Bytes that one look compares."""
 _WORD = re.compile(r"\w+")
@@ -42,16 +47,26 @@ class Needles(msgspec.Struct, frozen=True):
         return "text" if needle in self.passages else "word"
 
 
-def needles_for(db: Database, gone: Sequence[Gone], told_in: Collection[str]) -> Needles:
+def needles_for(
+    db: Database,
+    gone: Sequence[Gone],
+    told_in: Collection[str],
+    *,
+    shown: Sequence[str] = (),
+    since: Mapping[str, int] = MappingProxyType({}),
+) -> Needles:
     """Of what is gone, all that can be told from what is left.
 
     Another memory may say the same, and the user may have said a word elsewhere; that stays, so it
     proves nothing. An answer in a conversation that recalled the memory is no such place: a word that
-    stands there is a copy.
+    stands there is a copy. So it is in the answers of a conversation `since` a turn of it was deleted,
+    by that turn's number. Of texts that were only `shown`, passages are looked for which no turn has.
     """
     passages = {passage for one in gone for passage in _passages(one.text)}
+    answered = {p for text in shown for p in _spread(list(_passages(text)))} - passages
+    passages |= answered - _in_turns(db, answered)
     words = {word for one in gone for word in _words(one)} - _our_words()
-    kept = _kept_words(db, words, told_in)
+    kept = _kept_words(db, words, told_in, since)
     stems = _stems(db, words - kept.words)
     return Needles(
         frozenset(p for p in passages if not _says(db, p)),
@@ -79,6 +94,25 @@ def _passages(text: str) -> Iterable[str]:
             yield passage
 
 
+def _spread(passages: Sequence[str]) -> Sequence[str]:
+    return passages[:: -(-len(passages) // PASSAGES) or 1]
+
+
+def _in_turns(db: Database, passages: Collection[str]) -> set[str]:
+    """Those that turns which are left have: answers often say the same."""
+    if not passages:
+        return set()
+    search, found = Search(passages), set()
+    waiting, size = [], 0
+    for said in itertools.chain.from_iterable(db.execute("SELECT text, context, reply FROM turns")):
+        waiting.append(said)
+        size += len(said)
+        if size > LOOKED_CHARS:
+            found |= search.found("\n".join(waiting).encode())
+            waiting, size = [], 0
+    return found | search.found("\n".join(waiting).encode())
+
+
 def _words(gone: Gone) -> Iterable[str]:
     common = stop_words(gone.language)
     for word in _WORD.findall(gone.text.lower()):
@@ -92,7 +126,9 @@ class _Kept(msgspec.Struct, frozen=True):
     stems: frozenset[str]
 
 
-def _kept_words(db: Database, words: Collection[str], told_in: Collection[str]) -> _Kept:
+def _kept_words(
+    db: Database, words: Collection[str], told_in: Collection[str], since: Mapping[str, int]
+) -> _Kept:
     kept, near = set(), set()
     for word in words:
         texts = [text for (text,) in db.execute(_MATCH, [f'"{word}"'])]
@@ -101,9 +137,10 @@ def _kept_words(db: Database, words: Collection[str], told_in: Collection[str]) 
         if any(word in text.lower() for text in texts):
             kept.add(word)
     left = set(words) - kept
-    sql = "SELECT conversation_id, text, context || ' ' || reply FROM turns"
-    for chat, said, other in db.execute(sql):
-        there = said if chat in told_in else f"{said} {other}"
+    sql = "SELECT conversation_id, seq, text, context || ' ' || reply FROM turns"
+    for chat, seq, said, other in db.execute(sql):
+        later = chat in told_in or seq > since.get(chat, seq)
+        there = said if later else f"{said} {other}"
         kept |= left & set(_WORD.findall(there.lower()))
     for title, system in db.execute("SELECT title, system FROM conversations"):
         kept |= left & set(_WORD.findall(f"{title} {system}".lower()))

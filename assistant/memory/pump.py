@@ -97,9 +97,9 @@ class Pump:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def take(self, index: Index, prior: Prior) -> None:
-        """Go on with these arrays, which are complete, and with the model of `prior`."""
-        self._index, self._prior = index, prior
+    def take(self, index: Index, prior: Prior, spec: str) -> None:
+        """Go on with these arrays, which are complete, and with the model of `prior`, which `spec` names."""
+        self._index, self._prior, self._spec = index, prior, spec
         self._adopted = prior.model
 
     # --- which model -----------------------------------------------------------------------

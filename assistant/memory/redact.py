@@ -74,7 +74,7 @@ def _touched(db: Database, seqs: Iterable[int]) -> Touched:
 
 def _drop_summaries_that_quote(db: Database, gone: Sequence[Gone]) -> frozenset[str]:
     """Those of turns that stay as they are: the user had said the same. Their conversations."""
-    patterns = [_pattern(text) for one in gone for text in _forms(one) if _telling(text)]
+    patterns = [_pattern(text) for one in gone for text in _forms(one) if is_telling(text)]
     rows = db.execute("SELECT seq, conversation_id, text FROM summaries").fetchall()
     quoting = [row for row in rows if any(pattern.search(row[2]) for pattern in patterns)]
     db.conn.executemany("DELETE FROM summaries WHERE seq = ?", [(row[0],) for row in quoting])
@@ -104,7 +104,7 @@ def _turns_that_quote(db: Database, gone: Sequence[Gone]) -> Iterable[tuple[int,
     by_word: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
     for text in (text for one in gone for text in _forms(one)):
         words = _WORD.findall(text.lower())
-        if words and _telling(text):
+        if words and is_telling(text):
             by_word.setdefault(max(words, key=len), []).append((text, _pattern(text)))
     if not by_word:
         return
@@ -114,7 +114,12 @@ def _turns_that_quote(db: Database, gone: Sequence[Gone]) -> Iterable[tuple[int,
             yield from ((seq, text) for text, pattern in by_word[word] if pattern.search(both))
 
 
-def _redact(db: Database, seq: int, ids: frozenset[str], clean: _Clean) -> None:
+def clean_turns(db: Database, seqs: Iterable[int], clean: _Clean) -> list[int]:
+    """Clean what these turns show besides the user's own words; the numbers of those that changed."""
+    return [seq for seq in seqs if _redact(db, seq, frozenset(), clean)]
+
+
+def _redact(db: Database, seq: int, ids: frozenset[str], clean: _Clean) -> bool:
     row = db.execute(f"SELECT {_COLUMNS} FROM turns WHERE seq = ?", [seq]).fetchone()  # noqa: S608
     _, _, context, reply, receipt, error, recalled, events = row
     cleaned = [
@@ -126,12 +131,13 @@ def _redact(db: Database, seq: int, ids: frozenset[str], clean: _Clean) -> None:
         _events(events, ids, clean),
     ]
     if cleaned == list(row[2:]):
-        return
+        return False
     db.execute(
         "UPDATE turns SET context = ?, reply = ?, receipt = ?, error = ?, recalled = ?, "
         "events = ? WHERE seq = ?",
         [*cleaned, seq],
     )
+    return True
 
 
 # --- text ------------------------------------------------------------------------------------
@@ -149,7 +155,7 @@ def _all_of(cleaners: Sequence[_Clean]) -> _Clean:
 def _cleaner(gone: Gone, said: frozenset[str]) -> _Clean:
     """Replaces the memory's line, its text, and each telling word of it that the user did not say."""
     # Scripts without spaces have no word boundaries; a long text needs none.
-    whole = gone.text.isascii() and not _telling(gone.text)
+    whole = gone.text.isascii() and not is_telling(gone.text)
     line = _rendered(gone)
     texts = [_pattern(text, whole=whole) for text in _forms(gone)]
     telling = {
@@ -181,7 +187,8 @@ def _exact(text: str) -> _Clean:
     return lambda value: pattern.sub(MARK, value)
 
 
-def _telling(text: str) -> bool:
+def is_telling(text: str) -> bool:
+    """Whether a text is found by chance nowhere else."""
     return len(text.strip()) >= TELLING_CHARS or len(_WORD.findall(text)) >= TELLING_WORDS
 
 
@@ -206,7 +213,12 @@ def _rendered(gone: Gone) -> re.Pattern[str]:
 
 
 def _json(value: str | None, ids: frozenset[str], clean: _Clean) -> str | None:
-    return value if value is None else json.dumps(_walk(json.loads(value), ids, clean))
+    return value if value is None else _dumped(value, _walk(json.loads(value), ids, clean))
+
+
+def _dumped(before: str, value: Any) -> str:
+    """A value as JSON: to the letter as before, where nothing of it changed."""
+    return before if value == json.loads(before) else json.dumps(value)
 
 
 def _walk(value: Any, ids: frozenset[str], clean: _Clean) -> Any:
@@ -227,7 +239,7 @@ def _walk(value: Any, ids: frozenset[str], clean: _Clean) -> Any:
 
 def _recalled(value: str, ids: frozenset[str], clean: _Clean) -> str:
     kept = [one for one in json.loads(value) if one.get("id") not in ids]
-    return json.dumps(_walk(kept, ids, clean))
+    return _dumped(value, _walk(kept, ids, clean))
 
 
 def _events(value: str, ids: frozenset[str], clean: _Clean) -> str:
@@ -242,4 +254,4 @@ def _events(value: str, ids: frozenset[str], clean: _Clean) -> str:
         for event in tokens:
             event["data"] = {**event["data"], "text": cleaned}
             cleaned = ""
-    return json.dumps(events)
+    return _dumped(value, events)

@@ -33,7 +33,7 @@ from assistant.memory.readers import Readers
 from assistant.memory.restore import undo_half
 from assistant.memory.store import Memories
 from assistant.memory.suggestions import Suggestions
-from assistant.memory.swap import Swap
+from assistant.memory.swap import Leftovers, Swap
 from assistant.memory.tombstones import Tombstones
 from assistant.memory.tones import Tones
 from assistant.memory.traces import Traces
@@ -98,6 +98,7 @@ class MemoryService:
         self._pump = filler
         self._embed_with = embed_with
         self._swap: Swap | None = None
+        self._leftovers = Leftovers(writer, readers, embedder)
         self._ending: set[asyncio.Task[None]] = set()
 
     @property
@@ -125,18 +126,23 @@ class MemoryService:
         """How far another embedder is on its way to taking over; None if none is."""
         return self._swap.progress if self._swap else None
 
+    def drop_leftovers(self) -> None:
+        """Drop vectors that no model in use made, in the background; not while a swap makes some."""
+        self._leftovers.start()
+
     async def swap(self, spec: str) -> None:
         """Have another embedder take over, in the background; the one in use answers until then.
 
         A swap that was under way is given up.
         """
+        await self._leftovers.close()
         await self._end_swap()
         arriving = self._arriving = self._embed_with(spec)
         loop = asyncio.get_running_loop()
 
         def put(index: Index, prior: Prior) -> None:
             old = self._embedder.become(arriving)
-            self._pump.take(index, prior)
+            self._pump.take(index, prior, spec)
             self.memories.finder.take(index)
             loop.call_soon_threadsafe(self._end, old)
 
@@ -172,6 +178,7 @@ class MemoryService:
         await self.sources.close()
         await self.backups.close()
         await self.transfers.close()
+        await self._leftovers.close()
         await self._end_swap()
         await self._pump.close()
         await self._embedder.close()
@@ -214,14 +221,14 @@ async def open_memory(
         transfers = Transfers(
             writer,
             readers,
-            index,
+            finder,
             lambda: embedder.model,
             filler.poke,
             tombstones,
             paths.incoming,
             clock=clock,
         )
-        shelf = Shelf(writer, readers, index, embedder, memories, tombstones, traces.wipe)
+        shelf = Shelf(writer, readers, embedder, memories, tombstones, traces.wipe)
         sources = Sources(shelf, paths, clock=clock)
         await filler.start()
     except BaseException:
@@ -253,6 +260,8 @@ async def open_memory(
     )
     if spec != settings.embedder:
         await service.swap(settings.embedder)
+    else:
+        service.drop_leftovers()
     return service
 
 
@@ -266,6 +275,7 @@ def _open(paths: Paths, settings: Settings) -> tuple[Key, Writer, Readers, str]:
     else:
         key = make_key(paths, settings.key_store)
         _create(path, key)
+    _refuse_newer(path, key)
     mark = Mark(path)
     if missing := mark.log_is_missing():
         _keep_as_found(path)
@@ -289,6 +299,16 @@ def _open(paths: Paths, settings: Settings) -> tuple[Key, Writer, Readers, str]:
     writer.closed = mark.clear
     readers = Readers(lambda: database.connect(path, key, readonly=True))
     return key, writer, readers, _LOG_MISSING if missing else ""
+
+
+def _refuse_newer(path: Path, key: Key) -> None:
+    """Raise StoreError if a newer Nestor wrote the file or its log, KeyWrong if it is another's key.
+
+    Before anybody may write: with the last connection that may, the log would go into the file.
+    """
+    db = database.connect_unchanged(path, key)
+    with contextlib.closing(db), damage.heard(), database.translated():
+        migrations.schema(db)
 
 
 _LOG_MISSING = (

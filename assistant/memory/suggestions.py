@@ -10,12 +10,12 @@ import msgspec
 from sqlite_utils import Database
 
 from assistant.errors import SuggestionNotFound
-from assistant.memory import facts, rows, subjects
+from assistant.memory import claims, facts, rows, subjects
 from assistant.memory.attributes import attribute
-from assistant.memory.candidates import LEARNABLE, Candidate, check, stated
+from assistant.memory.candidates import LEARNABLE, Candidate, check, denied, stated
 from assistant.memory.claims import Claim, Segment
 from assistant.memory.knowledge import meant_by, sayable
-from assistant.memory.pasted import own_words
+from assistant.memory.pasted import only_states, own_words
 from assistant.memory.store import Memories
 from assistant.types import Effect, Learning, NewMemory, Suggestion, new_id, now
 
@@ -48,11 +48,12 @@ class Suggestions:
     ) -> tuple[Effect, list[Suggestion]]:
         """Check what the rules and a model find in a message of the user, and offer what is new.
 
-        With `auto` it is stored at once, but nothing sensitive is. What is known already counts as
-        said once more. `before` is what was said last. Nothing is learnt from what is marked as quoted
-        or pasted.
+        With `auto` it is stored at once, but nothing sensitive is, and what changes something known only
+        where the message is nothing but statements: else it may be pasted. What is known already counts
+        as said once more, and what ends something known is offered too. `before` is what was said last.
+        Nothing is learnt from what is marked as quoted or pasted.
         """
-        text = own_words(text)
+        message, text = text, own_words(text)
         moment = self._clock()
         made: list[Suggestion] = []
         effects: list[Effect] = []
@@ -66,8 +67,12 @@ class Suggestions:
             found = stated(text, about) if sayable(text) else []
             checked = (check(text, raw, about) for raw in proposed if sayable(text))
             found += [one for one in checked if one is not None]
+            ended = denied(text, about) if sayable(text) else []
+            found += [one for one in ended if _changes(db, one)]
+            whole = only_states(message, claims.read(text, about=about))
             for candidate in _distinct(found):
-                if auto and candidate.sensitivity == "normal":
+                harmless = candidate.sensitivity == "normal"
+                if auto and harmless and (whole or not _changes(db, candidate)):
                     _keep(db, candidate, moment, turn_id, model, done)
                 elif known := facts.saying(db, candidate.claim):
                     facts.strengthen(db, known[0].id, turn_id, moment)
@@ -147,9 +152,16 @@ def _distinct(found: Sequence[Candidate]) -> list[Candidate]:
     return list({_digest(one.claim): one for one in reversed(found)}.values())[::-1]
 
 
+def _changes(db: Database, one: Candidate) -> bool:
+    return facts.contradicted(db, [Segment(one.text, (one.claim,))])
+
+
 def _keep(
     db: Database, one: Candidate, moment: str, turn_id: str, model: str, done: facts.Work
 ) -> None:
+    if one.claim.negated:
+        facts.end(db, [one.claim], moment, model, done)
+        return
     new = NewMemory(
         one.text, "fact", source="chat", quote=one.quote, episode=turn_id,
         importance=one.importance, sensitivity=one.sensitivity,
@@ -210,7 +222,7 @@ def _suggestion(row: Sequence[Any]) -> Suggestion:
 def _digest(claim: Claim) -> bytes:
     who = claim.who
     subject = "me" if who.me else " ".join(one for one, _ in subjects.aliases_of(who))
-    single = attribute(claim.attribute).name
+    single = f"{'not ' if claim.negated else ''}{attribute(claim.attribute).name}"
     return hashlib.sha256(f"{subject}\n{single}\n{claim.key}".encode()).digest()
 
 

@@ -89,6 +89,7 @@ class Swap:
             except AssistantError as exc:
                 log.warning("the new embedder waits: %s", exc.code)
                 await asyncio.sleep(RETRY_S)
+        # A kill from here on leaves the rest to `Leftovers`.
         while await self._writer.run(lambda db: drop_others(db, prior.model, DROPPED)):
             pass
 
@@ -166,6 +167,44 @@ class Swap:
         db.execute("COMMIT")
         self._put(index, prior)
         return True
+
+
+class Leftovers:
+    """Vectors of models that were given up, or that a killed swap had no time to drop."""
+
+    def __init__(self, writer: Writer, readers: Readers, embedder: Embedder) -> None:
+        self._writer = writer
+        self._readers = readers
+        self._embedder = embedder
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Drop them; returns at once. Nothing else may make vectors of a second model meanwhile."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def close(self) -> None:
+        """Stop where it is; the next start goes on."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        try:
+            # A reader looks first: mostly there are none, and whoever stores something need not wait.
+            if not self._embedder.model or not await self._readers.run(self._any):
+                return
+            while await self._writer.run(self._drop):
+                pass
+        except AssistantError as exc:
+            log.warning("vectors of another model are left: %s", exc.code)
+
+    def _any(self, db: Database) -> bool:
+        sql = "SELECT 1 FROM vectors WHERE model <> ? LIMIT 1"
+        return db.execute(sql, [self._embedder.model]).fetchone() is not None
+
+    def _drop(self, db: Database) -> int:
+        # Asked anew each time: the child may turn out to be of another model than at the last start.
+        return drop_others(db, self._embedder.model, DROPPED)
 
 
 def drop_others(db: Database, model: str, most: int) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from assistant import offline
 from assistant.config import Settings
 from assistant.errors import KeyMissing, KeyWrong, StoreError
 from assistant.memory import database, keys, migrations
@@ -96,6 +97,62 @@ async def test_a_first_start_that_was_cut_short_is_begun_again(paths, memory):
         await service.memories.add(NewMemory("hello"))
     assert paths.key.read_text() == kept
     assert not (paths.data / ".memory.db.new").exists()
+
+
+async def crashed(paths, memory, statement):
+    """Database and log as a crash leaves them after this, the log with more than the database."""
+    async with memory() as service:
+        await service.memories.add(NewMemory("in the log"))
+        await service._writer.run(lambda db: db.execute(statement) if statement else None)
+        kept = {name: data for name, data in contents(paths.data).items() if "-shm" not in name}
+    for path in paths.data.iterdir():
+        if path.is_file():
+            path.unlink()
+    for name, data in kept.items():
+        (paths.data / name).write_bytes(data)
+    assert len(kept["memory.db-wal"]) > database.PAGE_BYTES
+    return kept
+
+
+NEWER = "INSERT INTO migrations (migration_set, name, applied_at) VALUES ('nestor', 'm999_x', '')"
+
+
+@pytest.mark.parametrize("reason", ["newer", "another key"])
+async def test_what_is_refused_keeps_its_log_and_every_byte(paths, memory, reason):
+    kept = await crashed(paths, memory, NEWER if reason == "newer" else "")
+    ours = paths.key.read_text()
+    if reason == "another key":
+        paths.key.write_text(os.urandom(32).hex())
+    for _ in range(2):
+        with pytest.raises(StoreError, match="newer Nestor" if reason == "newer" else None):
+            await open_memory(paths, Settings(embedder="fake", key_store="file"))
+        found = contents(paths.data)
+        found.pop("memory.db-shm", None)  # SQLite's own, made anew by whoever opens it first
+        assert found == kept
+    if reason == "another key":
+        paths.key.write_text(ours)
+        async with memory() as service:
+            assert [m.text for m in (await service.memories.list())[0]] == ["in the log"]
+
+
+async def test_a_log_that_is_missing_is_still_missed_after_a_refusal(paths, memory):
+    await crashed(paths, memory, "")
+    (paths.data / "memory.db-wal").unlink()
+    ours = paths.key.read_text()
+    paths.key.write_text(os.urandom(32).hex())
+    await refused(paths, KeyWrong)
+    paths.key.write_text(ours)
+    async with memory() as service:
+        assert "log was missing" in service.problem
+
+
+async def test_whoever_prints_the_recovery_key_changes_no_byte(paths, memory):
+    kept = await crashed(paths, memory, NEWER)
+    settings = Settings(embedder="fake", key_store="file")
+    assert offline.recovery_key(paths, settings)["recovery_key"]
+    found = contents(paths.data)
+    found.pop("memory.db-shm", None)
+    assert found == kept
 
 
 async def test_no_new_key_beside_a_database(paths, memory):

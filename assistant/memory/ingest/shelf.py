@@ -16,7 +16,6 @@ from assistant.memory.readers import Readers
 from assistant.memory.redact import Touched
 from assistant.memory.store import Memories
 from assistant.memory.tombstones import Tombstone, Tombstones
-from assistant.memory.vectors import Index
 from assistant.memory.writer import Writer
 
 Answer = TypeVar("Answer")
@@ -29,7 +28,6 @@ class Shelf:
         self,
         writer: Writer,
         readers: Readers,
-        index: Index,
         embedder: Embedder,
         memories: Memories,
         tombstones: Tombstones,
@@ -39,7 +37,6 @@ class Shelf:
         self.readers = readers
         self.memories = memories
         self._tombstones = tombstones
-        self._index = index
         self._embedder = embedder
         self._wipe = wipe
 
@@ -96,7 +93,7 @@ class Shelf:
             return chosen, seqs + others, touched
 
         def after(done: tuple[Sequence[str], list[int], Touched]) -> None:
-            self._index.remove(done[1])
+            self.memories.finder.index.remove(done[1])
 
         gone, _, touched = await self.writer.run(work, after)
         if gone:
@@ -108,11 +105,12 @@ class Shelf:
         await self._wipe()
 
     def _learn(self, changes: Sequence[Stored]) -> None:
+        index = self.memories.finder.index  # another one, once another model has taken over
         for one in changes:
-            self._index.add(one.added)
+            index.add(one.added)
             if one.reused:
                 vectors = np.stack([np.frombuffer(blob, np.float16) for _, blob in one.reused])
-                self._index.put_vectors([seq for seq, _ in one.reused], vectors.astype(np.float32))
+                index.put_vectors([seq for seq, _ in one.reused], vectors.astype(np.float32))
             for row in one.closed:
-                self._index.change(row)
-            self._index.remove([seq for seq, _ in one.removed])
+                index.change(row)
+            index.remove([seq for seq, _ in one.removed])

@@ -13,6 +13,7 @@ import msgspec
 from sqlite_utils import Database
 
 from assistant.errors import Conflict, ImportInvalid, NotFound
+from assistant.memory.finder import Finder
 from assistant.memory.readers import Readers
 from assistant.memory.tombstones import Tombstones
 from assistant.memory.transfer import archive, export, loader, origins, readback
@@ -21,7 +22,6 @@ from assistant.memory.transfer.forgotten import Forgotten
 from assistant.memory.transfer.incoming import Incoming
 from assistant.memory.transfer.layout import Layout, Table, layout
 from assistant.memory.transfer.records import Record
-from assistant.memory.vectors import Index
 from assistant.memory.writer import Writer
 from assistant.types import now
 
@@ -37,7 +37,7 @@ class Transfers:
         self,
         writer: Writer,
         readers: Readers,
-        index: Index,
+        finder: Finder,
         model: Callable[[], str],
         on_pending: Callable[[], None],
         tombstones: Tombstones,
@@ -47,7 +47,7 @@ class Transfers:
     ) -> None:
         self._writer = writer
         self._readers = readers
-        self._index = index
+        self._finder = finder
         self._model = model
         self._on_pending = on_pending
         self._tombstones = tombstones
@@ -149,9 +149,9 @@ class Transfers:
 
         def after(done: readback.Stored) -> None:
             self._tombstones.keep(done.stones)
-            self._index.add(done.rows)
+            self._finder.index.add(done.rows)
             if done.vectors:
-                self._index.put_vectors(*readback.arrays(done.vectors))
+                self._finder.index.put_vectors(*readback.arrays(done.vectors))
 
         done = await self._writer.run(work, after)
         if done.pending:
@@ -218,12 +218,13 @@ class Transfers:
 
     def _learn(self, done: loader.Loaded) -> None:
         self._tombstones.keep(done.stones)
-        self._index.remove(done.removed)
+        index = self._finder.index
+        index.remove(done.removed)
         for row in done.changed:
-            self._index.change(row)
-        self._index.add(done.rows)
+            index.change(row)
+        index.add(done.rows)
         if done.vectors:
-            self._index.put_vectors(*readback.arrays(done.vectors))
+            index.put_vectors(*readback.arrays(done.vectors))
 
     def _known(self, db: Database, back: bool) -> Forgotten:
         return Forgotten(db, self._tombstones, self._clock(), back=back)
