@@ -21,6 +21,8 @@ from assistant.types import Effect, Meant, Memory, NewMemory, now
 
 SHOWN = 20
 """Memories told of one subject at most."""
+_PARTS = re.compile(r"[,;.]\s+|\s+(?:and|et)\s+", re.I)
+_NO_MORE = re.compile(r"\s+(?:any ?more|any longer)$")
 _TASK = re.compile(
     r"^\s*(?:translate|write|rewrite|summari[sz]e|correct|proofread|fix|explain|complete|continue|"
     r"pretend|act|say|repeat|imagine|role-?play|compose|draft|make up|"
@@ -257,21 +259,56 @@ def _past(db: Database, question: str) -> list[Memory]:
 
 
 def _meant(db: Database, phrase: str) -> Meant:
+    """Surely only what the whole phrase names: "my diet", and not "my diet, give me a steak"."""
     if exact := tables.same_text(db, phrase):
         return Meant(sure=tuple(tables.get(db, one) for one in exact))
-    stated = [c for s in claims.read(phrase, known=subjects.is_name(db)) for c in s.claims]
+    read = claims.read(phrase, known=subjects.is_name(db))
+    stated = [c for segment in read for c in segment.claims]
     if stated:
-        said = [one for claim in stated for one in facts.saying(db, claim)]
-        return Meant(sure=tuple({one.id: one for one in said}.values()))
+        said = tuple({m.id: m for claim in stated for m in facts.saying(db, claim)}.values())
+        return Meant(sure=said) if _whole(phrase, read) else Meant(perhaps=said)
+    asked, known = _named(db, phrase)
+    if len(known) == 1 and not asked.past and _only(known[0], asked.attribute or ""):
+        return Meant(sure=tuple(known))
+    found = {one.id: one for one in known or _touched(db, phrase)}
+    return Meant(perhaps=tuple((found or {one.id: one for one in _about(db, phrase)}).values()))
+
+
+def _named(db: Database, phrase: str) -> tuple[asking.Asked, list[Memory]]:
+    """What a phrase names whole, with the memories that say it: those that held, of "my old number"."""
     asked = asking.read(phrase)
-    if asked.who is not None and asked.attribute:
-        subject = subjects.find(db, asked.who)
-        known = facts.live(db, subject, asked.attribute) if subject else []
-        if len(known) == 1 and _only(known[0], asked.attribute):
-            return Meant(sure=tuple(known))
-        if known:
-            return Meant(perhaps=tuple(known[:SHOWN]))
-    return Meant(perhaps=tuple(_about(db, phrase)[:SHOWN]))
+    if asked.who is None or not asked.attribute:
+        return asked, []
+    subject = subjects.find(db, asked.who)
+    if subject is None:
+        return asked, []
+    return asked, (facts.past if asked.past else facts.live)(db, subject, asked.attribute)
+
+
+def _touched(db: Database, phrase: str) -> list[Memory]:
+    """What the parts of a longer phrase begin with: of "my number, I changed it", my number."""
+    found: list[Memory] = []
+    for part in _PARTS.split(phrase)[:6]:
+        words = part.split()
+        for count in range(min(len(words), 8), 1, -1):
+            first = " ".join(words[:count])
+            stated = [c for s in claims.read(first, known=subjects.is_name(db)) for c in s.claims]
+            said = [one for claim in stated for one in facts.saying(db, claim)]
+            if said := said or _named(db, first)[1]:
+                found += said
+                break
+    return found
+
+
+def _whole(phrase: str, read: Sequence[Segment]) -> bool:
+    """Whether a phrase states something and has no word beyond it, such as "for a minute" or "tonight"."""
+    if not all(segment.claims for segment in read):
+        return False
+    value = read[-1].claims[-1].value.casefold()
+    plain = _NO_MORE.sub("", phrase.strip(" .!,;").casefold())
+    return plain.endswith(value) or (
+        predicates.kinship(plain) is not None and predicates.trim(plain) == plain
+    )
 
 
 def _only(memory: Memory, name: str) -> bool:
