@@ -39,8 +39,6 @@ class Order(msgspec.Struct, frozen=True):
     """What the conversation may be called after it."""
     run: Callable[[str], Awaitable[Outcome]]
     """Does it; given the turn's id."""
-    reads: bool = False
-    """It only tells what is remembered."""
 
 
 class _NoPlace:
@@ -64,16 +62,24 @@ class Orders:
         self._knowledge = knowledge
         self._log = log
 
-    async def look(self, conversation_id: str, text: str, *, store: bool = True) -> Order | None:
+    async def look(
+        self,
+        conversation_id: str,
+        text: str,
+        *,
+        store: bool = True,
+        tell: bool = True,
+        learns: bool = True,
+    ) -> Order | None:
         """The order that a message is, in this conversation; None if it is for the model.
 
-        Without `store` nothing is stored, not even what was asked to be.
+        Without `store` nothing is stored, not even what was asked to be. Without `tell` no memory is
+        quoted: what needs that is for the model, or is told where it can be said. Without `learns`
+        what is said in passing changes nothing.
         """
         command, chosen = commands.parse(text), commands.choice(text)
         if command is None and chosen is None:
             return None
-        if command is not None and not store and command.verb in ("remember", "correct"):
-            return _order(text, _saying(phrases.say(command.language, "storing_off")))
         last: Turn | None = None
         if command is None or command.verb in ("undo", "correct"):
             last = await self._last(conversation_id)
@@ -81,17 +87,19 @@ class Orders:
             return self._answer(last, chosen, text)
         match command.verb:
             case "remember":
-                return _order(text, lambda turn: self._remember(command, turn))
+                if not store:
+                    return _order(text, _saying(phrases.say(command.language, "storing_off")))
+                return _order(text, lambda turn: self._remember(command, turn, tell=tell))
             case "forget":
                 masked = phrases.say(command.language, "masked")
-                return Order(masked, masked, lambda _: self._forget(command))
+                return Order(masked, masked, lambda _: self._forget(command, tell=tell))
             case "about":
-                return await self._about(command, text)
+                return await self._about(command, text) if tell else None
             case "past":
-                return await self._past(command, text)
+                return await self._past(command, text) if tell else None
             case "undo":
-                return self._undo(last, command, text)
-        return await self._correct(last, command, text)
+                return self._undo(last, command, text, tell=tell)
+        return await self._correct(last, command, text) if store and learns else None
 
     async def heard(self, conversation_id: str, text: str, turn_id: str) -> Effect:
         """Take what a message for the model states; see `Knowledge.heard`."""
@@ -118,14 +126,16 @@ class Orders:
 
     # --- what is said on its own -----------------------------------------------------------
 
-    async def _remember(self, command: Command, turn_id: str) -> Outcome:
+    async def _remember(self, command: Command, turn_id: str, *, tell: bool) -> Outcome:
         effect = await self._knowledge.remember(command.text, episode=turn_id)
-        return told(effect, command.language)
+        return told(effect, command.language) if tell else _untold(effect, command.language)
 
-    async def _forget(self, command: Command) -> Outcome:
+    async def _forget(self, command: Command, *, tell: bool) -> Outcome:
         meant = await self._knowledge.meant(command.text)
         if meant.sure:
             return await self._gone([m.id for m in meant.sure], command.language, command.text)
+        if not tell:
+            return Outcome(phrases.say(command.language, "elsewhere"))
         if not meant.perhaps:
             return Outcome(phrases.say(command.language, "nothing_meant"))
         some = meant.perhaps[:CANDIDATES]
@@ -147,7 +157,7 @@ class Orders:
             return None
         lines = "\n".join(f"- {_line(one)}" for one in found)
         reply = phrases.say(command.language, "know", lines=lines)
-        return Order(text, text, _giving(Outcome(reply, shown=tuple(found))), reads=True)
+        return Order(text, text, _giving(Outcome(reply, shown=tuple(found))))
 
     async def _past(self, command: Command, text: str) -> Order | None:
         found = await self._knowledge.past(command.text)
@@ -159,7 +169,7 @@ class Orders:
             for one in found
         )  # fmt: skip
         reply = phrases.say(command.language, "past", lines=lines)
-        return Order(text, text, _giving(Outcome(reply, shown=tuple(found))), reads=True)
+        return Order(text, text, _giving(Outcome(reply, shown=tuple(found))))
 
     # --- what refers to the turn before ----------------------------------------------------
 
@@ -180,7 +190,7 @@ class Orders:
         picked = ids if chosen.all else [ids[at - 1] for at in chosen.numbers]
         return _order(text, lambda _: self._gone(picked, language))
 
-    def _undo(self, last: Turn | None, command: Command, text: str) -> Order | None:
+    def _undo(self, last: Turn | None, command: Command, text: str, *, tell: bool) -> Order | None:
         done = _memory(last)
         stored, closed = list(done.get("stored", ())), list(done.get("closed", ()))
         if not stored and not closed:
@@ -190,10 +200,10 @@ class Orders:
         async def run(_: str) -> Outcome:
             effect = await self._knowledge.undo(stored, closed)
             lines = "\n".join(f"- {_line(one)}" for one in effect.known)
-            key = "undone_again" if lines else "undone"
-            reply = phrases.say(command.language, key, count=len(stored), lines=lines)
-            again = [one.id for one in effect.known]
-            return Outcome(reply, {"removed": stored, "reopened": again}, effect.known)
+            key = ("undone_again" if tell else "undone_untold") if lines else "undone"
+            reply = phrases.say(command.language, key, lines=lines)
+            done = {"removed": stored, "reopened": [one.id for one in effect.known]}
+            return Outcome(reply, done, effect.known if tell else ())
 
         return _order(text, run)
 
@@ -235,6 +245,15 @@ def told(effect: Effect, language: Language) -> Outcome:
         lines.append(phrases.say(language, "way_back"))
     shown = (*effect.stored, *effect.known, *effect.closed)
     return Outcome("\n".join(lines) or phrases.say(language, "nothing"), account(effect), shown)
+
+
+def _untold(effect: Effect, language: Language) -> Outcome:
+    """The same where memories are not used: nothing that was there before is quoted."""
+    changes = {"stored": effect.stored, "known": effect.known, "closed": effect.closed}
+    said = [phrases.say(language, f"{name}_untold") for name, some in changes.items() if some]
+    if effect.stored or effect.closed:
+        said.append(phrases.say(language, "way_back"))
+    return Outcome("\n".join(said) or phrases.say(language, "nothing"), account(effect))
 
 
 def account(effect: Effect) -> dict[str, Any]:

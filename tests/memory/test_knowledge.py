@@ -145,3 +145,36 @@ def test_my_old_number_is_not_my_number():
     assert "12 34" in talk.say("Forget my old phone number")
     talk.say("1")
     assert (talk.live, talk.closed) == (["My phone number is 56 78"], [])
+
+
+# --- the switches ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("switches", [{"learns": False}, {"store": False}])
+def test_where_nothing_is_learnt_a_correction_is_for_the_model(switches):
+    talk = Talk("I live in Lyon")
+    talk.say("Where do I live?")
+    assert talk.say("No, it's Nice", **switches) is None
+    assert (talk.live, talk.closed) == (["I live in Lyon"], [])
+
+
+def test_where_memories_are_not_used_none_is_quoted():
+    talk = Talk("My sister Ana lives in Lyon", "Ana hates mint", "My phone number is 12 34")
+    for text in ("forget my sister", "forget mint", "forget the moon landing"):
+        assert talk.say(text, tell=False) == (
+            "Memories are not used here, so I cannot ask which one you mean. "
+            "Say it where they are used; nothing was forgotten."
+        )
+    for text in ("What do you know about Ana?", "Where did Ana use to live?"):
+        assert talk.say(text, tell=False) is None
+    said = talk.say("Remember that Ana lives in Nice", tell=False)
+    assert "no longer" in said
+    assert "Lyon" not in said
+    assert talk.live[-1] == "Ana lives in Nice"
+    said = talk.say("undo", tell=False)
+    assert "holds again" in said
+    assert "Lyon" not in said
+    assert "My sister Ana lives in Lyon" in talk.live
+    assert "already" in talk.say("Remember that my sister lives in Lyon", tell=False)
+    talk.say("forget my phone number", tell=False)
+    assert "My phone number is 12 34" not in talk.live
