@@ -38,6 +38,15 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 _PLEASE = r"^(?:(?:hey |hi |ok |okay )?nestor[,:!]?\s+)?(?:please[,\s]+|can you |could you |s'il te plaît[,\s]+|peux-tu )?"
+_WRONG = r"(?:no|nope|wrong|incorrect|actually|that's (?:wrong|incorrect|false|not (?:right|true|correct)|no longer (?:true|right))|you're wrong|not any ?more)"
+_FAUX = r"(?:non|faux|en fait|c'est faux|ce n'est pas (?:vrai|ça|juste)|c'est pas (?:vrai|ça)|plus maintenant|tu te trompes)"
+_NEW = r"(?!not\b|a lie|fine|ok|okay|all|good|great|nothing|enough|true|false|wrong|right|what|because|just|only|too|so\b|about)"
+_NOUVEAU = r"(?!pas\b|bon|bien|tout|vrai|faux|ça|juste|parce|trop|rien|ce que)"
+_BARE = (
+    r"(?:(?:in|at|to|for|à|en|au|aux|chez|pour) )?(?-i:(?!(?:I|We|You|He|She|It|They|Je|Tu|Il|Elle|On|Nous|My|Mon|Ma|The|"
+    r"That|This|Le|La)\b)[A-ZÀ-Þ\d+][^\s,;:!?]*(?: (?:[A-ZÀ-Þ\d(][^\s,;:!?]*|de|du|la|le|les|sur|of|and|the|et|von|van|d[aeio]s?)){0,5})(?: now)?[.! ]*"
+)
+"""A value alone."""
 _RULES: tuple[tuple[str, Language, str], ...] = (
     ("past", "en", r"(?P<t>(?:what|where|who|which|how) (?:.*\bdid .+ use to\b|.*\b(?:i|we|my .+|our .+) used to\b).*|(?:what|where|who|which) (?:did|was|were) .*\b(?:before|previously|formerly|in the past)|what (?:was|were) (?:my|our|\w+(?: \w+)?'s) (?:old|previous|former) .+)\?*$"),
     ("past", "fr", r"(?P<t>(?:où|qui|que|qu'est-ce que|quel(?:le)?s?|comment|chez qui|de quoi) .*\b(?:avant|autrefois|auparavant)|quel(?:le)?s? (?:était|étaient) (?:mon|ma|mes|notre|l') ?anci?en(?:ne)?s? .+)\s*\?*$"),
@@ -51,8 +60,13 @@ _RULES: tuple[tuple[str, Language, str], ...] = (
     ("forget", "en", r"(?P<do>forget|delete|erase)(?: (?:about|the (?:fact|memory|note)(?: about| that)?|what you know about|everything(?: you know)? about|that|all about))? (?P<t>.+?)[.! ]*$"),
     ("forget", "fr", r"(?P<do>oublie|efface|supprime)(?: (?:que|le (?:fait que|souvenir (?:de|sur))|ce que tu sais (?:de|sur)|tout ce que tu sais (?:de|sur)|tout sur)|z)? (?P<t>.+?)[.! ]*$"),
     ("forget", "fr", r"(?P<do>oublie) qu'(?P<t>.+?)[.! ]*$"),
-    ("correct", "en", r"(?:no|nope|wrong|actually|that's wrong)[,.!:;]* *(?:actually[, ]+)?(?:it's|it is|that's|that is|they are|it's now|it is now)(?: now)? (?P<t>(?!not\b|a lie|fine|ok|okay|all|good|great|nothing|enough|true|false|wrong|right|what|because|just|only|too|so\b|about)[^?]{1,80})$"),
-    ("correct", "fr", r"(?:non|faux|en fait|c'est faux)[,.!:;]* *(?:en fait[, ]+)?(?:c'est|ce n'est pas [^,]+, c'est)(?: maintenant| désormais)? (?P<t>(?!pas\b|bon|bien|tout|vrai|faux|ça|juste|parce|trop|rien|ce que)[^?]{1,80})$"),
+    ("correct", "en", rf"{_WRONG}[,.!:;]* *(?:actually[, ]+|it's not any ?more[,.] *)?(?:it's|it is|that's|that is|they are|it's now|it is now)(?: now)? (?P<t>{_NEW}[^?]{{1,80}})$"),
+    ("correct", "en", rf"(?:{_WRONG}[,.!:;]* *)?(?:(?:it|that)(?:'s| is) not|it isn't|that isn't|not) [^,;.?!]{{2,60}}(?:[,;.] *| )(?:but |it's |it is |that's )(?:now )?(?P<t>{_NEW}[^?]{{1,80}})$"),
+    ("correct", "en", rf"it(?:'s| is) (?:now )?(?P<t>{_NEW}[^?]{{1,80}}) now[.! ]*$"),
+    ("correct", "en", rf"{_WRONG}[,.!:;]+ *(?:actually[, ]+)?(?P<t>{_BARE})$"),
+    ("correct", "fr", rf"{_FAUX}[,.!:;]* *(?:en fait[, ]+)?(?:c'est|ce n'est pas [^,]+, c'est)(?: maintenant| désormais)? (?P<t>{_NOUVEAU}[^?]{{1,80}})$"),
+    ("correct", "fr", rf"(?:{_FAUX}[,.!:;]* *)?(?:ce n'est pas|c'est pas|pas) [^,;.?!]{{2,60}}(?:[,;.] *| )(?:mais |c'est )(?:maintenant )?(?P<t>{_NOUVEAU}[^?]{{1,80}})$"),
+    ("correct", "fr", rf"{_FAUX}[,.!:;]+ *(?:en fait[, ]+)?(?P<t>{_BARE})$"),
 )  # fmt: skip
 _COMPILED = tuple(
     (verb, language, re.compile(_PLEASE + rule, re.I | re.S)) for verb, language, rule in _RULES

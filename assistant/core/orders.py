@@ -208,16 +208,14 @@ class Orders:
         return _order(text, run)
 
     async def _correct(self, last: Turn | None, command: Command, text: str) -> Order | None:
-        if last is None:
+        if last is None or _memory(last).get("asks"):
             return None
-        recalled = [one["id"] for one in (last.receipt or {}).get("memories", ())]
-        if not await self._knowledge.correctable(command.text, asked=last.text, recalled=recalled):
+        said, asked, shown = command.text, last.text, _shown(last)
+        if not await self._knowledge.correctable(said, asked=asked, shown=shown):
             return None
 
         async def run(turn_id: str) -> Outcome:
-            effect = await self._knowledge.correct(
-                command.text, asked=last.text, recalled=recalled, episode=turn_id
-            )
+            effect = await self._knowledge.correct(said, asked=asked, shown=shown, episode=turn_id)
             if effect is None:
                 return Outcome(phrases.say(command.language, "correct_what"))
             return told(effect, command.language)
@@ -280,6 +278,14 @@ def _giving(outcome: Outcome) -> Callable[[str], Awaitable[Outcome]]:
 def _memory(last: Turn | None) -> dict[str, Any]:
     found = (last.receipt or {}).get("memory", {}) if last else {}
     return dict(found)
+
+
+def _shown(last: Turn) -> list[str]:
+    """The memories of an answer that no model gave."""
+    receipt = last.receipt or {}
+    if receipt.get("model") != "none":
+        return []
+    return [one["id"] for one in receipt.get("memories", ())]
 
 
 def _line(memory: Memory) -> str:

@@ -165,7 +165,7 @@ def read(text: str) -> Asked:
 
 def asked(text: str) -> Asked:
     """The one question that a message ends with; nothing, where it asks two, or none that is read whole."""
-    clauses = [one.strip() for one in re.split(r"(?<=[?!.;:\n])\s+", text.strip()) if one.strip()]
+    clauses = [one.strip() for one in re.split(r"(?<=[?!.;\n])\s+", text.strip()) if one.strip()]
     questions = [one for one in clauses if one.endswith("?")]
     if len(questions) > 1 or (not questions and len(clauses) > 1):
         return Asked()

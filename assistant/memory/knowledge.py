@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from sqlite_utils import Database
 
-from assistant.memory import asking, claims, facts, predicates, rows, subjects, tables
+from assistant.memory import asking, claims, correcting, facts, predicates, rows, subjects, tables
 from assistant.memory.attributes import attribute
 from assistant.memory.claims import Claim, Segment, Who
 from assistant.memory.language import stop_words
@@ -77,25 +77,28 @@ class Knowledge:
         read = await self._memories.read(lambda db: _against(db, text, before))
         return bool(read) and all(changes for _, changes in read)
 
-    async def correctable(self, value: str, *, asked: str, recalled: Sequence[str] = ()) -> bool:
+    async def correctable(self, value: str, *, asked: str, shown: Sequence[str] = ()) -> bool:
         """Whether `correct` would know what to do."""
-        found = await self._memories.read(lambda db: _wrong(db, asked, recalled))
-        return found is not None and predicates.plausible(found[1], predicates.trim(value))
+        if not sayable(asked):
+            return False
+        found = await self._memories.read(lambda db: correcting.wrong(db, value, asked, shown))
+        return found is not None
 
     async def correct(
-        self, value: str, *, asked: str, recalled: Sequence[str] = (), episode: str = ""
+        self, value: str, *, asked: str, shown: Sequence[str] = (), episode: str = ""
     ) -> Effect | None:
-        """Give what was asked last another value, or the one fact recalled for it: "no, it's Nice".
+        """Give what was asked last another value: "no, it's Nice". See `correcting.wrong`.
 
         None, and nothing is changed, where it is not certain which fact that is.
         """
-        value = predicates.trim(value)
         moment = self._clock()
-        found = await self._memories.read(lambda db: _wrong(db, asked, recalled))
-        if found is None or not predicates.plausible(found[1], value):
+        found = await self._memories.read(lambda db: correcting.wrong(db, value, asked, shown))
+        if found is None:
             return None
-        who, name, language, link = found
-        said = predicates.Match(name, value, canonical=True, language=language, link=link)
+        who, name, value = found.who, found.attribute, found.value
+        said = predicates.Match(
+            name, value, canonical=True, language=found.language, link=found.link
+        )
         text = predicates.render(who.shown, said, me=who.me)
         segment = Segment(text, (Claim(who, name, value),))
 
@@ -206,31 +209,6 @@ def meant_by(db: Database, before: str) -> Who | None:
         return None
     name = subjects.shown(db, found[0])
     return claims.who(name) or Who(name, name=name)
-
-
-def _wrong(db: Database, asked: str, recalled: Sequence[str]) -> tuple[Who, str, str, str] | None:
-    """The single-valued fact that was asked for, or that was recalled and is the only one of its kind."""
-    question = asking.read(asked)
-    if question.who is not None and question.attribute and attribute(question.attribute).single:
-        subject = subjects.find(db, question.who)
-        known = facts.live(db, subject, question.attribute) if subject else []
-        if known:
-            return question.who, question.attribute, *_style(known[-1])
-    found: dict[tuple[str, str], Memory] = {}
-    for memory_id in recalled:
-        for subject, name in facts.claimed(db, memory_id):
-            if attribute(name).single and question.attribute in (None, name):
-                found[subject, name] = tables.get(db, memory_id)
-    if len(found) != 1:
-        return None
-    ((subject, name), memory), = found.items()  # fmt: skip
-    shown = subjects.shown(db, subject)
-    return claims.who(shown) or Who(shown, name=shown), name, *_style(memory)
-
-
-def _style(memory: Memory) -> tuple[str, str]:
-    link = re.search(r"\b(à|en|au|aux|chez)\b", memory.text) if memory.lang == "fr" else None
-    return ("fr" if memory.lang == "fr" else "en"), (link.group(1) if link else "")
 
 
 # --- asking ----------------------------------------------------------------------------------

@@ -94,3 +94,25 @@ def test_choices(text, expected):
 )  # fmt: skip
 def test_what_is_set_against_something(text, expected):
     assert stated(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("No it's not Lyon, it's Nice", "Nice"), ("No, Nice.", "Nice."), ("no, in Nice", "in Nice"),
+        ("That's not right, it's Nice", "Nice"), ("Not any more, it's Nice", "Nice"),
+        ("It's Nice now", "Nice"), ("Non, à Nice", "à Nice"), ("No, not Lyon but Nice", "Nice"),
+        ("Ce n'est pas Lyon, c'est Nice", "Nice"), ("No, +33 6 12 34", "+33 6 12 34"),
+        ("No, Rio de Janeiro", "Rio de Janeiro"),
+    ],
+)  # fmt: skip
+def test_other_ways_to_say_no(text, value):
+    command = parse(text)
+    assert (command.verb, command.text) == ("correct", value)
+
+
+@pytest.mark.parametrize(
+    "text", ["No, thanks", "No, not Lyon", "No, I live in Nice", "No, Ana lives in Nice", "No, What is it"]
+)  # fmt: skip
+def test_a_no_without_a_value_alone(text):
+    assert parse(text) is None

@@ -178,3 +178,82 @@ def test_where_memories_are_not_used_none_is_quoted():
     assert "already" in talk.say("Remember that my sister lives in Lyon", tell=False)
     talk.say("forget my phone number", tell=False)
     assert "My phone number is 12 34" not in talk.live
+
+
+# --- "no, it's …" ------------------------------------------------------------------------------
+
+WORLD = [
+    ("I work at Google", "I'm working on a quiz: what is the capital of Australia?", "No, it's Canberra"),
+    ("I live in Lyon", "I need help with a crossword: a city in Portugal, five letters?", "No, it's Porto"),
+    ("I live in Lyon", "Which city is the Louvre in?", "No, it's Paris"),
+    ("I live in Lyon", "Where do kangaroos live?", "No, it's Australia"),
+    ("I live in Lyon", "Where do I live? And what is the capital of Australia?", "No, it's Canberra"),
+    ("I live in Lyon", "Which town near where I live is nice?", "No, it's Vienne"),
+    ("I live in Lyon", "Translate into French: Where do I live?", "No, it's Où"),
+    ("I live in Lyon", "Where did I live in 2024?", "No, it's Nice"),
+    ("I live in Lyon", "Where do I live?", "No, it's Monday"),
+    ("I live in Lyon", "Where do I live?", "No, thanks"),
+    ("I live in Lyon", "Where do I live?", "No, Thanks"),
+    ("I live in Lyon", "Where do I live?", "No, Ana lives in Nice"),
+    ("I live in Lyon", "Where do I live?", "No, not Lyon"),
+    ("My name is Bob", "What's the name of the detective in the book I read?", "No, it's Hercule Poirot"),
+    ("My name is Bob", "What's the name of my wife's favourite singer?", "No, it's Adele"),
+    ("My phone number is 12 34", "What's my phone number?", "No, it's 2 in the morning"),
+    ("My phone number is 12 34", "What's my old phone number?", "No, it's 56 78"),
+    ("My birthday is 3 May", "When is my birthday?", "No, it's 2 in the morning"),
+    ("J'habite à Lyon", "Dans quelle ville est le Louvre ?", "Non, c'est Paris"),
+]  # fmt: skip
+CORRECTED = [
+    ("I live in Lyon", "Where do I live?", "No it's not Lyon, it's Nice", "I live in Nice"),
+    ("I live in Lyon", "Where do I live?", "No, Nice.", "I live in Nice"),
+    ("I live in Lyon", "Hey, do you know where I live?", "no, in Nice", "I live in Nice"),
+    ("I live in Lyon", "Where do I live?", "That's not right, it's Nice", "I live in Nice"),
+    ("I live in Lyon", "Where do I live?", "Not any more, it's Nice", "I live in Nice"),
+    ("I live in Lyon", "Where do I live?", "It's Nice now", "I live in Nice"),
+    ("I live in Lyon", "Where do I live?", "Wrong. Nice now.", "I live in Nice"),
+    ("I live in Lyon", "Where do I live?", "No, not Lyon but Rio de Janeiro", "I live in Rio de Janeiro"),
+    ("J'habite à Lyon", "Où est-ce que j'habite ?", "Non, à Nice", "J'habite à Nice"),
+    ("J'habite à Lyon", "Où est-ce que j'habite ?", "Non, en Italie", "J'habite en Italie"),
+    ("J'habite à Lyon", "J'habite où ?", "Non, ce n'est pas Lyon, c'est Nice", "J'habite à Nice"),
+    ("My phone number is 12 34", "What's my phone number?", "No, 56 78", "My phone is 56 78"),
+    ("My boss is Eva", "Who is my boss?", "No, it's Tom", "My boss is Tom"),
+    ("Ana lives in Lyon", "Thanks. Where does Ana live?", "No, it's Nice", "Ana lives in Nice"),
+    ("My name is Bob", "What's my name?", "No, it's Rob", "My name is Rob"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("told", "asked", "said"), WORLD)
+def test_an_answer_about_the_world_changes_no_fact(told, asked, said):
+    talk = Talk(told)
+    talk.say(asked, recalled=talk.ids(told))
+    assert talk.say(said) is None
+    assert (talk.live, talk.closed) == ([told], [])
+
+
+@pytest.mark.parametrize(("told", "asked", "said", "now"), CORRECTED)
+def test_what_was_asked_for_whole_is_corrected(told, asked, said, now):
+    talk = Talk(told)
+    talk.say(asked)
+    assert talk.say(said)
+    assert (talk.live, talk.closed) == ([now], [told])
+
+
+def test_what_was_just_told_without_a_model_is_corrected_too():
+    talk = Talk()
+    talk.say("Remember that I live in Lyon")
+    talk.say("No, it's Nice")
+    talk.say("No, Porto")
+    assert (talk.live, talk.closed) == (["I live in Porto"], ["I live in Lyon", "I live in Nice"])
+    talk.tell("Tom lives in Brest")
+    assert "Porto" in talk.say("What do you know about me?")
+    assert talk.say("No, Tom!") is None
+    talk.say("What do you know about Tom?")
+    talk.say("No, it's Caen")
+    assert talk.live == ["I live in Porto", "Tom lives in Caen"]
+
+
+def test_a_number_among_memories_to_forget_is_no_phone_number():
+    talk = Talk("My phone number is 12 34. The cat is red", "I live in Lyon")
+    assert "Which of these" in talk.say("Forget my phone number")
+    assert talk.say("No, 567 89") is None
+    assert talk.live == ["My phone number is 12 34. The cat is red", "I live in Lyon"]
