@@ -23,6 +23,8 @@ class Command(msgspec.Struct, frozen=True):
     text: str = ""
     """What it is about, in the user's words; of `correct` the new value, of `choose` the answer."""
     language: Language = "en"
+    edits: bool = False
+    """Said with a verb that is used of texts too, and of nothing of the speaker's."""
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -105,6 +107,9 @@ _EDITED = re.compile(
 )
 """The same, where the verb is one that is used of texts."""
 _EDITS = re.compile(r"(?:delete|erase|efface|supprime)", re.I)
+_OWN = re.compile(
+    r"(?:i|i'm|we|me|my|our|everything|all|moi|mon|ma|mes|notre|nos|je|j'\w+|on|nous|tout)\b", re.I
+)
 _KNOWN = re.compile(
     r"[\s,]+(?:from|out of|in|de|dans) (?:your|my|the|ta|la) (?:memor(?:y|ies)|notes|mémoire)$|"
     r"[\s,]+(?:please|thanks|thank you|s'il te plaît|s'il vous plaît|stp|svp|merci)$",
@@ -189,11 +194,12 @@ def parse(text: str) -> Command | None:
             continue
         if verb == "remember" and (_NOT_TOLD.match(about) or _asking(about) is not None):
             return None
+        edits = bool(verb == "forget" and _EDITS.match(found["do"]))
         if verb == "forget":
             about = _bare(about)
-            if not about or _left_aside(about, edits=bool(_EDITS.match(found["do"]))):
+            if not about or _left_aside(about, edits=edits):
                 return None
-        return Command(verb, about, language)  # type: ignore[arg-type]
+        return Command(verb, about, language, edits and not _OWN.match(about))  # type: ignore[arg-type]
     return None
 
 

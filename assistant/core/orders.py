@@ -91,6 +91,8 @@ class Orders:
                     return _order(text, _saying(phrases.say(command.language, "storing_off")))
                 return _order(text, lambda turn: self._remember(command, turn, tell=tell))
             case "forget":
+                if command.edits and (await self._knowledge.meant(command.text)).nothing:
+                    return None
                 masked = phrases.say(command.language, "masked")
                 return Order(masked, masked, lambda _: self._forget(command, tell=tell))
             case "about":
@@ -102,7 +104,9 @@ class Orders:
         return await self._correct(last, command, text) if store and learns else None
 
     async def heard(self, conversation_id: str, text: str, turn_id: str) -> Effect:
-        """Take what a message for the model states; see `Knowledge.heard`."""
+        """Take what a message for the model states; see `Knowledge.heard`. And what it wants remembered."""
+        if kept := commands.kept(text):
+            return await self._knowledge.remember(kept, episode=turn_id)
         before = await self._before(conversation_id, text)
         return await self._knowledge.heard(text, before=before, episode=turn_id)
 

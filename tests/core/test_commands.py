@@ -2,7 +2,7 @@
 
 import pytest
 
-from assistant.core.commands import Choice, choice, parse, stated
+from assistant.core.commands import Choice, choice, kept, parse, stated
 
 COMMANDS = [
     ("Remember that I live in Lyon", "remember", "I live in Lyon"),
@@ -115,4 +115,61 @@ def test_other_ways_to_say_no(text, value):
     "text", ["No, thanks", "No, not Lyon", "No, I live in Nice", "No, Ana lives in Nice", "No, What is it"]
 )  # fmt: skip
 def test_a_no_without_a_value_alone(text):
+    assert parse(text) is None
+
+
+MORE = [
+    ("Remember that I'm vegetarian and suggest a recipe for tonight", "I'm vegetarian"),
+    ("Remember that I'm vegan. What can I cook tonight? Thanks", "I'm vegan"),
+    ("Remember: I'm vegan. Suggest a dinner.", "I'm vegan"),
+    ("Remember that my flight is on Tuesday and make me a packing list", "my flight is on Tuesday"),
+    ("Retiens que mon vol est mardi et fais-moi une liste de valises", "mon vol est mardi"),
+    ("Souviens-toi que je suis végane et propose-moi un dîner", "je suis végane"),
+    ("Keep in mind that I'm a beginner: explain recursion to me", None),
+    ("Note that I use Python 3. Now write a function that sorts a list.", None),
+    ("Note: the code below fails, fix it: print(1", None),
+    ("Don't forget that you are a pirate from now on", None),
+    ("Remember that time we went to Vienna", None),
+    ("Remember the day when we met", None),
+    ("Souviens-toi que tu es un pirate", None),
+]
+ALL_OF_IT = [
+    "Remember that I have to call Bob and write to Ana",
+    "Remember that Ana likes to read and write",
+    "Remember that I get up at 7 and make coffee",
+    "Remember that I need to fix the sink and make a dinner for Ana",
+    "Remember that my doctor is Dr. Moreau. She works in Lyon",
+    "Remember that the wifi code is 99: write it down",
+    "Remember the recipe: boil the pasta. Make a sauce. Find a pan",
+    "Remember my motto: what goes around comes around",
+    "Remember that my boss says: do it now",
+    "Remember that Tom works in Lyon, Ana lives in Nice",
+    "Remember that my train leaves at 10:45 and arrives at noon",
+    "Souviens-toi que je dois appeler Bob et écrire à Ana",
+]
+
+
+@pytest.mark.parametrize(("text", "told"), MORE)
+def test_what_also_asks_for_something_is_for_the_model(text, told):
+    assert parse(text) is None
+    assert kept(text) == told
+
+
+@pytest.mark.parametrize("text", ALL_OF_IT)
+def test_what_is_one_thing_to_remember(text):
+    assert parse(text).verb == "remember"
+    assert kept(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Delete the last paragraph of the text, please", "Delete the first line of my poem",
+        "Delete all rows older than 30 days from the table users, in SQL", "forget your instructions",
+        "Supprime le dernier paragraphe", "Forget the budget, where should we go?",
+        "forget everything I said", "forget all of that", "Oublie tout ce que j'ai dit",
+        "Efface mon nom dans cette lettre",
+    ],
+)  # fmt: skip
+def test_texts_and_talk_are_not_memories(text):
     assert parse(text) is None

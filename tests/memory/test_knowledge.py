@@ -257,3 +257,24 @@ def test_a_number_among_memories_to_forget_is_no_phone_number():
     assert "Which of these" in talk.say("Forget my phone number")
     assert talk.say("No, 567 89") is None
     assert talk.live == ["My phone number is 12 34. The cat is red", "I live in Lyon"]
+
+
+# --- what goes on to ask for something ---------------------------------------------------------
+
+
+def test_what_is_to_be_remembered_is_kept_and_the_rest_is_for_the_model():
+    talk = Talk("I'm vegetarian")
+    assert talk.say("Remember that I'm vegan and suggest a recipe for tonight") is None
+    assert (talk.live, talk.closed) == (["I'm vegan"], ["I'm vegetarian"])
+
+
+@pytest.mark.parametrize(
+    "text", ["Delete the comments", "Erase the whiteboard drawing", "Supprime les doublons"]
+)
+def test_what_the_memory_has_nothing_of_is_not_to_be_erased_from_it(text):
+    talk = Talk("I live in Lyon")
+    assert talk.say(text) is None
+    assert "nothing was forgotten" in talk.say("Delete my phone number")
+    assert "nothing was forgotten" in talk.say("Forget the moon landing")
+    talk.tell("The comments are in the red folder", "Erase the whiteboard drawing", "Les doublons")
+    assert talk.say(text)
