@@ -23,6 +23,8 @@ class Command(msgspec.Struct, frozen=True):
     text: str = ""
     """What it is about, in the user's words; of `correct` the new value, of `choose` the answer."""
     language: Language = "en"
+    every: bool = False
+    """All of it is meant: "everything about me"."""
     edits: bool = False
     """Said with a verb that is used of texts too, and of nothing of the speaker's."""
 
@@ -59,8 +61,8 @@ _RULES: tuple[tuple[str, Language, str], ...] = (
     ("remember", "fr", r"(?:souviens-toi|souvenez-vous|rappelle-toi|retiens(?: bien)?|note(?: bien)?|mémorise|n'oublie pas|garde en tête|sache)(?: que |, ?que | qu'|: ?| : ?| ça ?: ?)(?P<t>.+)$"),
     ("undo", "en", r"(?:undo|undo (?:that|this|it)|take (?:that|it) back|no,? undo(?: that)?)[.! ]*$"),
     ("undo", "fr", r"(?:annule|annule (?:ça|cela)|reviens en arrière|défais (?:ça|cela))[.! ]*$"),
-    ("forget", "en", r"(?P<do>forget|delete|erase)(?: (?:about|the (?:fact|memory|note)(?: about| that)?|what you know about|everything(?: you know)? about|that|all about))? (?P<t>.+?)[.! ]*$"),
-    ("forget", "fr", r"(?P<do>oublie|efface|supprime)(?: (?:que|le (?:fait que|souvenir (?:de|sur))|ce que tu sais (?:de|sur)|tout ce que tu sais (?:de|sur)|tout sur)|z)? (?P<t>.+?)[.! ]*$"),
+    ("forget", "en", r"(?P<do>forget|delete|erase)(?: (?:about|the (?:fact|memory|note)(?: about| that)?|what you know about|(?P<every>everything(?: (?:that )?you (?:know|remember|have))? (?:about|on)|all (?:(?:that )?you know )?about)|that))? (?P<t>.+?)[.! ]*$"),
+    ("forget", "fr", r"(?P<do>oublie|efface|supprime)(?: (?:que|le (?:fait que|souvenir (?:de|sur))|ce que tu sais (?:de|sur)|(?P<every>tout ce que tu sais (?:de|sur)|tout sur|tout de))|z)? (?P<t>.+?)[.! ]*$"),
     ("forget", "fr", r"(?P<do>oublie) qu'(?P<t>.+?)[.! ]*$"),
     ("correct", "en", rf"{_WRONG}[,.!:;]* *(?:actually[, ]+|it's not any ?more[,.] *)?(?:it's|it is|that's|that is|they are|it's now|it is now)(?: now)? (?P<t>{_NEW}[^?]{{1,80}})$"),
     ("correct", "en", rf"(?:{_WRONG}[,.!:;]* *)?(?:(?:it|that)(?:'s| is) not|it isn't|that isn't|not) [^,;.?!]{{2,60}}(?:[,;.] *| )(?:but |it's |it is |that's )(?:now )?(?P<t>{_NEW}[^?]{{1,80}})$"),
@@ -109,6 +111,11 @@ _EDITED = re.compile(
 _EDITS = re.compile(r"(?:delete|erase|efface|supprime)", re.I)
 _OWN = re.compile(
     r"(?:i|i'm|we|me|my|our|everything|all|moi|mon|ma|mes|notre|nos|je|j'\w+|on|nous|tout)\b", re.I
+)
+_EVERYTHING = re.compile(
+    r"(?:everything|all|it all|all of it|all (?:my |your |the )?(?:memories|notes)|everything (?:that )?you (?:know|remember)|"
+    r"all (?:that )?you know|tout|tout ce que tu sais|tous (?:mes|tes|les) (?:souvenirs|notes))",
+    re.I,
 )
 _KNOWN = re.compile(
     r"[\s,]+(?:from|out of|in|de|dans) (?:your|my|the|ta|la) (?:memor(?:y|ies)|notes|mémoire)$|"
@@ -199,8 +206,14 @@ def parse(text: str) -> Command | None:
             about = _bare(about)
             if not about or _left_aside(about, edits=edits):
                 return None
-        return Command(verb, about, language, edits and not _OWN.match(about))  # type: ignore[arg-type]
+        every = bool(found.groupdict().get("every"))
+        return Command(verb, about, language, every, edits and not _OWN.match(about))  # type: ignore[arg-type]
     return None
+
+
+def everything(phrase: str) -> bool:
+    """Whether all that is known is to be forgotten, of whomever."""
+    return _EVERYTHING.fullmatch(phrase.strip(" .!?")) is not None
 
 
 def stated(text: str) -> tuple[str, Language] | None:

@@ -18,6 +18,8 @@ from assistant.types import Effect, Generated, Memory, Request, Turn
 
 CANDIDATES = 9
 """Memories listed for the user to choose from."""
+SHOWN = 20
+"""Memories told of one subject at most; how many more there are is said."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -135,17 +137,23 @@ class Orders:
         return told(effect, command.language) if tell else _untold(effect, command.language)
 
     async def _forget(self, command: Command, *, tell: bool) -> Outcome:
+        if commands.everything(command.text):
+            return Outcome(phrases.say(command.language, "everything"))
         meant = await self._knowledge.meant(command.text)
         if meant.sure:
             return await self._gone([m.id for m in meant.sure], command.language, command.text)
         if not tell:
             return Outcome(phrases.say(command.language, "elsewhere"))
-        if not meant.perhaps:
+        if meant.nothing:
             return Outcome(phrases.say(command.language, "nothing_meant"))
-        some = meant.perhaps[:CANDIDATES]
+        some, more = meant.perhaps[:CANDIDATES], len(meant.perhaps[CANDIDATES:])
         lines = "\n".join(f"{at}. {_line(one)}" for at, one in enumerate(some, 1))
+        if more:
+            key = "more_of_all" if command.every else "more_unlisted"
+            lines += "\n" + phrases.say(command.language, key, more=more, count=len(meant.perhaps))
         reply = phrases.say(command.language, "which", lines=lines)
-        asks = {"forget": [one.id for one in some], "language": command.language}
+        ids = [one.id for one in (meant.perhaps if command.every else some)]
+        asks = {"forget": ids, "listed": len(some), "language": command.language}
         return Outcome(reply, {"asks": asks}, some)
 
     async def _gone(self, ids: Sequence[str], language: Language, phrase: str = "") -> Outcome:
@@ -159,21 +167,18 @@ class Orders:
         found = await self._knowledge.about(command.text)
         if not found:
             return None
-        lines = "\n".join(f"- {_line(one)}" for one in found)
-        reply = phrases.say(command.language, "know", lines=lines)
-        return Order(text, text, _giving(Outcome(reply, shown=tuple(found))))
+        return _telling(text, "know", command.language, found, [_line(one) for one in found])
 
     async def _past(self, command: Command, text: str) -> Order | None:
         found = await self._knowledge.past(command.text)
         if not found:
             return None
-        lines = "\n".join(
-            "- " + phrases.say(command.language, "span", text=one.text,
-                               start=one.valid_from[:10], end=(one.valid_to or "")[:10], id=one.id)
+        lines = [
+            phrases.say(command.language, "span", text=one.text, start=one.valid_from[:10],
+                        end=(one.valid_to or "")[:10], id=one.id)
             for one in found
-        )  # fmt: skip
-        reply = phrases.say(command.language, "past", lines=lines)
-        return Order(text, text, _giving(Outcome(reply, shown=tuple(found))))
+        ]  # fmt: skip
+        return _telling(text, "past", command.language, found, lines)
 
     # --- what refers to the turn before ----------------------------------------------------
 
@@ -185,8 +190,9 @@ class Orders:
         language: Language = asks["language"]
         if chosen.nothing:
             return _order(text, _saying(phrases.say(language, "left")))
-        if (chosen.numbers and max(chosen.numbers) > len(ids)) or 0 in chosen.numbers:
-            again = Outcome(phrases.say(language, "no_such", count=len(ids)), {"asks": asks})
+        listed = asks.get("listed", len(ids))
+        if (chosen.numbers and max(chosen.numbers) > listed) or 0 in chosen.numbers:
+            again = Outcome(phrases.say(language, "no_such", count=listed), {"asks": asks})
             return _order(text, _giving(again))
         if chosen.all and len(ids) > 1 and not _says_all(text):
             again = Outcome(phrases.say(language, "say_which", count=len(ids)), {"asks": asks})
@@ -277,6 +283,17 @@ def _giving(outcome: Outcome) -> Callable[[str], Awaitable[Outcome]]:
         return outcome
 
     return run
+
+
+def _telling(
+    text: str, key: str, language: Language, found: Sequence[Memory], lines: Sequence[str]
+) -> Order:
+    """The first of what was found, and how many more there are."""
+    told = [f"- {line}" for line in lines[:SHOWN]]
+    if len(found) > SHOWN:
+        told.append(phrases.say(language, "more", more=len(found) - SHOWN))
+    reply = phrases.say(language, key, lines="\n".join(told))
+    return _order(text, _giving(Outcome(reply, shown=tuple(found[:SHOWN]))))
 
 
 def _memory(last: Turn | None) -> dict[str, Any]:

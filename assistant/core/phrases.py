@@ -27,6 +27,11 @@ _TEXTS: dict[Language, dict[str, str]] = {
         "no_such": "There are {count} of them; say their numbers, “all” or “none”. Nothing is forgotten yet.",
         "say_which": "There are {count} of them: say “all”, the numbers, or “none”. Nothing is forgotten yet.",
         "know": "This is what I know:\n{lines}",
+        "more": "… and {more} more.",
+        "more_of_all": "… and {more} more that are not listed; “all” means all {count}.",
+        "more_unlisted": "… and {more} more, which “all” does not mean: say more closely what you mean.",
+        "everything": "Nothing was forgotten. “Forget everything about me” is for what I know of you; to forget all "
+                      "memories and conversations, run “nestor forget --everything” on this computer.",
         "past": "This held once and holds no longer:\n{lines}",
         "span": "“{text}”, from {start} to {end} ({id})",
         "undone": "Taken back: what I had stored is gone.",
@@ -58,6 +63,12 @@ _TEXTS: dict[Language, dict[str, str]] = {
         "no_such": "Il y en a {count} ; dites leurs numéros, « tous » ou « aucun ». Rien n'est encore oublié.",
         "say_which": "Il y en a {count} : dites « tous », les numéros, ou « aucun ». Rien n'est encore oublié.",
         "know": "Voici ce que je sais :\n{lines}",
+        "more": "… et {more} autres.",
+        "more_of_all": "… et {more} autres qui ne sont pas montrés ; « tous » veut dire tous les {count}.",
+        "more_unlisted": "… et {more} autres, que « tous » ne comprend pas : dites plus précisément ce que vous voulez.",
+        "everything": "Rien n'a été oublié. « Oublie tout ce que tu sais sur moi » vaut pour ce que je sais de vous ; "
+                      "pour oublier tous les souvenirs et toutes les conversations, lancez « nestor forget "
+                      "--everything » sur cet ordinateur.",
         "past": "Ceci était vrai et ne l'est plus :\n{lines}",
         "span": "« {text} », du {start} au {end} ({id})",
         "undone": "Annulé : ce que j'avais retenu est effacé.",

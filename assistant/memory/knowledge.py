@@ -13,14 +13,14 @@ from sqlite_utils import Database
 from assistant.memory import asking, claims, correcting, facts, predicates, rows, subjects, tables
 from assistant.memory.attributes import attribute
 from assistant.memory.claims import Claim, Segment, Who
+from assistant.memory.kin import POSSESSIVES
 from assistant.memory.language import stop_words
 from assistant.memory.pasted import own_words
 from assistant.memory.store import Memories
 from assistant.memory.words import words_in
 from assistant.types import Effect, Meant, Memory, NewMemory, now
 
-SHOWN = 20
-"""Memories told of one subject at most."""
+_BOTH = re.compile(r"\s*,\s*(?:and |et )?|\s+(?:and|et|&)\s+", re.I)
 _PARTS = re.compile(r"[,;.]\s+|\s+(?:and|et)\s+", re.I)
 _NO_MORE = re.compile(r"\s+(?:any ?more|any longer)$")
 _TASK = re.compile(
@@ -111,11 +111,11 @@ class Knowledge:
 
     async def about(self, phrase: str) -> list[Memory]:
         """What is known of somebody or something, the latest first."""
-        return await self._memories.read(lambda db: _about(db, phrase)[:SHOWN])
+        return await self._memories.read(lambda db: _about(db, phrase))
 
     async def past(self, question: str) -> list[Memory]:
         """What held once and holds no longer, of what is asked; the latest first."""
-        return await self._memories.read(lambda db: _past(db, question)[:SHOWN])
+        return await self._memories.read(lambda db: _past(db, question))
 
     async def meant(self, phrase: str) -> Meant:
         """Which memories a request to forget means: surely, or perhaps."""
@@ -215,6 +215,17 @@ def meant_by(db: Database, before: str) -> Who | None:
 
 
 def _about(db: Database, phrase: str) -> list[Memory]:
+    """Of several that are named, "me and Ana", what is known of each."""
+    parts = [part for part in _BOTH.split(phrase.strip(" .?!")) if part]
+    people = [one for part in parts if (one := claims.who(part)) is not None]
+    several = 1 < len(parts) == len(people) and any(subjects.find(db, one) for one in people)
+    found: dict[str, Memory] = {}
+    for part in parts if several else [phrase]:
+        found |= {one.id: one for one in _of_one(db, part)}
+    return list(found.values())
+
+
+def _of_one(db: Database, phrase: str) -> list[Memory]:
     who = claims.who(phrase)
     found: dict[str, Memory] = {}
     if who is not None and (subject := subjects.find(db, who)) is not None:
@@ -223,9 +234,16 @@ def _about(db: Database, phrase: str) -> list[Memory]:
         for name in names:
             found |= {one.id: one for one in tables.with_words(db, [name])}
     if who is not None and who.me:
-        return list(found.values())
+        mine = [one for one in tables.unread(db, ("fact", "preference")) if _of_me(one.text)]
+        return sorted([*found.values(), *mine], key=lambda one: one.valid_from, reverse=True)
     found |= {one.id: one for one in tables.with_words(db, _content(phrase))}
     return list(found.values())
+
+
+def _of_me(text: str) -> bool:
+    """Whether a text that no rule reads has its author speak of themselves."""
+    words = set(re.findall(r"\w+", text.casefold()))
+    return not words.isdisjoint(claims.FIRST_PERSON | POSSESSIVES.keys() | {"j", "im", "ive"})
 
 
 def _past(db: Database, question: str) -> list[Memory]:

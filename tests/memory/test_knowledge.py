@@ -278,3 +278,59 @@ def test_what_the_memory_has_nothing_of_is_not_to_be_erased_from_it(text):
     assert "nothing was forgotten" in talk.say("Forget the moon landing")
     talk.tell("The comments are in the red folder", "Erase the whiteboard drawing", "Les doublons")
     assert talk.say(text)
+
+
+# --- all of it ---------------------------------------------------------------------------------
+
+
+def test_about_me_is_all_that_was_told_of_me():
+    talk = Talk("Ana lives in Nice")
+    mine = ["I have two cats", "I play the piano on Sundays", "I'm training for a marathon", "J'ai deux frères",
+            "My bike has a flat tyre"]  # fmt: skip
+    for text in mine:
+        talk.say(f"Remember that {text}")
+    talk.say("Remember that the moon is far")
+    talk.tell("I am a note of somebody else's", speaker="Tom")
+    said = talk.say("What do you know about me?")
+    assert all(text in said for text in mine)
+    assert not any(word in said for word in ("Ana", "moon", "somebody"))
+    both = talk.say("What do you know about me and Ana?")
+    assert all(text in both for text in (*mine, "Ana lives in Nice"))
+    assert talk.say("What do you know about salt and pepper?") is None
+
+
+def test_how_many_more_there_are_is_said():
+    talk = Talk(*(f"I like thing{at}" for at in range(30)))
+    said = talk.say("What do you know about me?")
+    assert said.count("I like thing") == 20
+    assert "and 10 more" in said
+    assert "et 10 autres" in talk.say("Que sais-tu de moi ?")
+
+
+def test_forget_everything_about_me_means_all_of_it():
+    talk = Talk(*(f"I like thing{at}" for at in range(13)), "Ana lives in Nice")
+    talk.say("Remember that I have two cats")
+    said = talk.say("forget everything you know about me")
+    assert "and 5 more" in said
+    assert "all 14" in said
+    assert "There are 9" in talk.say("12")
+    talk.say("forget everything you know about me")
+    talk.say("all")
+    assert talk.live == ["Ana lives in Nice"]
+
+
+def test_all_of_a_list_is_no_more_than_was_listed():
+    talk = Talk(*(f"Ana likes thing{at}" for at in range(12)))
+    assert "3 more, which “all” does not mean" in talk.say("Forget about Ana")
+    talk.say("all")
+    assert len(talk.live) == 3
+
+
+@pytest.mark.parametrize(
+    "text", ["forget everything", "Forget everything you know.", "oublie tout"]
+)
+def test_forget_everything_says_how(text):
+    talk = Talk("I live in Lyon")
+    assert "nestor forget --everything" in talk.say(text)
+    assert talk.say("yes") is None
+    assert talk.live == ["I live in Lyon"]
