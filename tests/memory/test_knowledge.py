@@ -285,8 +285,8 @@ def test_what_the_memory_has_nothing_of_is_not_to_be_erased_from_it(text):
 
 def test_about_me_is_all_that_was_told_of_me():
     talk = Talk("Ana lives in Nice")
-    mine = ["I have two cats", "I play the piano on Sundays", "I'm training for a marathon", "J'ai deux frères",
-            "My bike has a flat tyre"]  # fmt: skip
+    mine = ["I have two cats", "I play the piano on Sundays", "I'm training for a marathon",
+            "J'ai deux frères", "My bike has a flat tyre"]  # fmt: skip
     for text in mine:
         talk.say(f"Remember that {text}")
     talk.say("Remember that the moon is far")
