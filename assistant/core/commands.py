@@ -5,6 +5,7 @@ Each rule is anchored at the beginning; what it does not know for certain is lef
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Literal
 
@@ -12,6 +13,8 @@ import msgspec
 
 CHARS = 600
 """Longer texts are no commands."""
+_CLAUSES = 12
+"""Looked at, of a text of many."""
 
 Language = Literal["en", "fr"]
 
@@ -52,8 +55,10 @@ _BARE = (
 )
 """A value alone."""
 _RULES: tuple[tuple[str, Language, str], ...] = (
-    ("past", "en", r"(?P<t>(?:what|where|who|which|how) (?:.*\bdid .+ use to\b|.*\b(?:i|we|my .+|our .+) used to\b).*|(?:what|where|who|which) (?:did|was|were) .*\b(?:before|previously|formerly|in the past)|what (?:was|were) (?:my|our|\w+(?: \w+)?'s) (?:old|previous|former) .+)\?*$"),
-    ("past", "fr", r"(?P<t>(?:où|qui|que|qu'est-ce que|quel(?:le)?s?|comment|chez qui|de quoi) .*\b(?:avant|autrefois|auparavant)|quel(?:le)?s? (?:était|étaient) (?:mon|ma|mes|notre|l') ?anci?en(?:ne)?s? .+)\s*\?*$"),
+    ("past", "en", r"(?P<t>(?:what|where|who|which|how) (?:.*\bdid .+ use to\b|.*\b(?:i|we|my .+|our .+) used to\b).*|(?:what|where|who|which)\b.* (?:did|was|were) .*\b(?:before|previously|formerly|in the past)\b.*|(?:what|who|which|where)(?:'s| (?:is|was|were)) (?:my|our|\w+(?: \w+)?'s) (?:old|previous|former) .+)\?*$"),
+    ("past", "en", r"(?P<t>(?:what|where|who|which|how)\b.* (?:did|was|were) .*\b(?:(?:in|during|since|around) (?:\w+ ){0,2}\d{4}|last \w+|(?:\w+ ){1,3}ago|in (?:the )?(?:spring|summer|autumn|winter|fall)))\s*\?*$"),
+    ("past", "fr", r"(?P<t>(?:où|qui|que|qu'est-ce que|quel(?:le)?s?|comment|chez qui|pour qui|dans quel(?:le)?|de quoi)\b.*\b(?:avant|autrefois|auparavant)\b.*|(?:qui|quel(?:le)?s?|c') ?(?:est|sont|était|étaient)(?: quoi)? (?:mon|ma|mes|notre|l') ?anci?en(?:ne)?s? .+|.+ (?:où|chez qui|pour qui|quoi) (?:avant|autrefois|auparavant)\b.*)\s*\?*$"),
+    ("past", "fr", r"(?P<t>(?:où|qui|quel(?:le)?s?|comment|chez qui|pour qui|dans quel(?:le)?)\b.*\b(?:\w+ais|\w+ait|était|étais)\b.*\b(?:en \d{4}|l'an(?:née)? derni(?:er|ère)|il y a .+|(?:le mois|la semaine|l'été|l'automne|l'hiver) derni(?:er|ère)))\s*\?*$"),
     ("about", "en", r"(?:tell me )?(?:what (?:do|did) you (?:know|remember|have)|what you (?:know|remember)|everything you know|what have you (?:stored|remembered|saved)) (?:about|on) (?P<t>.+?)\s*\?*$"),
     ("about", "fr", r"(?:dis-moi |montre-moi )?(?:que sais-tu|qu'est-ce que tu sais|tu sais quoi|ce que tu sais|tout ce que tu sais|que te rappelles-tu|qu'as-tu retenu) (?:de |sur |d'|à propos de |au sujet de )(?P<t>.+?)\s*\?*$"),
     ("remember", "en", r"(?:remember|memorise|memorize|keep in mind|make a note|take a note|note|don'?t forget|never forget)(?: that |: ?| this: ?)(?P<t>.+)$"),
@@ -257,15 +262,17 @@ def _left_aside(phrase: str, *, edits: bool) -> bool:
 
 def _asking(phrase: str) -> int | None:
     """Where what is to be remembered goes on to ask for something else."""
-    for stop in _STOP.finditer(phrase):
+    for stop in itertools.islice(_STOP.finditer(phrase), _CLAUSES):
         rest = phrase[stop.end() :]
         if _FOR_ME.match(rest) or _STANDING.match(rest) or _asks(rest):
             return stop.start()
-    for comma in _COMMA.finditer(phrase):
-        # "I have to call Bob and write to Ana" is all to be done by the same.
-        doing = _TO_DO.search(_STOP.split(phrase[: comma.start()])[-1])
+    for comma in itertools.islice(_COMMA.finditer(phrase), _CLAUSES):
         rest = phrase[comma.end() :]
-        if (_FOR_ME.match(rest) and not doing) or _asks(rest):
+        if _FOR_ME.match(rest):
+            # "I have to call Bob and write to Ana" is all to be done by the same.
+            if not _TO_DO.search(_STOP.split(phrase[: comma.start()])[-1]):
+                return comma.start()
+        elif _asks(rest):
             return comma.start()
     return None
 

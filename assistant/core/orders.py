@@ -173,12 +173,13 @@ class Orders:
         found = await self._knowledge.past(command.text)
         if not found:
             return None
+        key = "past" if all(one.valid_to for one in found) else "held"
         lines = [
-            phrases.say(command.language, "span", text=one.text, start=one.valid_from[:10],
-                        end=(one.valid_to or "")[:10], id=one.id)
+            phrases.say(command.language, "span" if one.valid_to else "since", text=one.text,
+                        start=one.valid_from[:10], end=(one.valid_to or "")[:10], id=one.id)
             for one in found
         ]  # fmt: skip
-        return _telling(text, "past", command.language, found, lines)
+        return _telling(text, key, command.language, found, lines)
 
     # --- what refers to the turn before ----------------------------------------------------
 

@@ -33,6 +33,8 @@ _TEXTS: dict[Language, dict[str, str]] = {
         "everything": "Nothing was forgotten. “Forget everything about me” is for what I know of you; to forget all "
                       "memories and conversations, run “nestor forget --everything” on this computer.",
         "past": "This held once and holds no longer:\n{lines}",
+        "held": "This is what I know of that time:\n{lines}",
+        "since": "“{text}”, since {start} ({id})",
         "span": "“{text}”, from {start} to {end} ({id})",
         "undone": "Taken back: what I had stored is gone.",
         "undone_again": "Taken back. This holds again:\n{lines}",
@@ -70,6 +72,8 @@ _TEXTS: dict[Language, dict[str, str]] = {
                       "pour oublier tous les souvenirs et toutes les conversations, lancez « nestor forget "
                       "--everything » sur cet ordinateur.",
         "past": "Ceci était vrai et ne l'est plus :\n{lines}",
+        "held": "Voici ce que je sais de cette époque :\n{lines}",
+        "since": "« {text} », depuis le {start} ({id})",
         "span": "« {text} », du {start} au {end} ({id})",
         "undone": "Annulé : ce que j'avais retenu est effacé.",
         "undone_again": "Annulé. Ceci est de nouveau vrai :\n{lines}",

@@ -154,12 +154,12 @@ class Asked(msgspec.Struct, frozen=True):
 
 def read(text: str) -> Asked:
     """Whose what: `where does my sister live` is (my sister, home). Nothing, where it says more."""
-    plain, past, before = _bare(text)
-    if not plain or len(plain) > _CHARS:
+    if len(text) > _CHARS:
         return Asked()
+    plain, past, before = _bare(text)
     who, name = _read(plain)
     if who is None or name is None:
-        return Asked()
+        return Asked(past=past, before=before)
     return Asked(who, name, past and name not in _BORN, before)
 
 

@@ -7,11 +7,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from sqlite_utils import Database
 
-from assistant.memory import asking, claims, correcting, facts, predicates, rows, subjects, tables
-from assistant.memory.attributes import attribute
+from assistant.memory import (
+    asking,
+    claims,
+    correcting,
+    facts,
+    predicates,
+    rows,
+    subjects,
+    tables,
+    when,
+)
+from assistant.memory.attributes import attribute, key
 from assistant.memory.claims import Claim, Segment, Who
 from assistant.memory.kin import POSSESSIVES
 from assistant.memory.language import stop_words
@@ -114,8 +125,9 @@ class Knowledge:
         return await self._memories.read(lambda db: _about(db, phrase))
 
     async def past(self, question: str) -> list[Memory]:
-        """What held once and holds no longer, of what is asked; the latest first."""
-        return await self._memories.read(lambda db: _past(db, question))
+        """What held once and holds no longer, or held at the time that is asked for; the latest first."""
+        moment = datetime.fromisoformat(self._clock()).astimezone()
+        return await self._memories.read(lambda db: _past(db, question, moment))
 
     async def meant(self, phrase: str) -> Meant:
         """Which memories a request to forget means: surely, or perhaps."""
@@ -246,12 +258,28 @@ def _of_me(text: str) -> bool:
     return not words.isdisjoint(claims.FIRST_PERSON | POSSESSIVES.keys() | {"j", "im", "ive"})
 
 
-def _past(db: Database, question: str) -> list[Memory]:
-    asked = asking.read(question)
-    if asked.who is not None and asked.attribute:
-        subject = subjects.find(db, asked.who)
-        return facts.past(db, subject, asked.attribute) if subject else []
-    return tables.with_words(db, _content(question), closed=True)
+def _past(db: Database, question: str, moment: datetime) -> list[Memory]:
+    asked, times = asking.read(question), when.spans(question, moment)
+    if asked.who is None or not asked.attribute:
+        timed = times or asked.before
+        return [] if timed else tables.with_words(db, _content(question), closed=True)
+    subject = subjects.find(db, asked.who)
+    if subject is None:
+        return []
+    gone = facts.past(db, subject, asked.attribute)
+    if not asked.before and not times:
+        return gone
+    every = [*reversed(facts.live(db, subject, asked.attribute)), *gone]
+    if asked.before:
+        than = [one for one in every if key(asked.before) in key(one.text)]
+        return [one for one in gone if than and (one.valid_to or "") <= than[0].valid_from]
+    return [one for one in every if any(_held(one, span) for span in times)]
+
+
+def _held(memory: Memory, span: when.Span) -> bool:
+    """Whether it held at some moment of a time; a month of no year is none."""
+    ended = rows.seconds(memory.valid_to) if memory.valid_to else None
+    return rows.seconds(memory.valid_from) < span.end and (ended is None or ended > span.start)
 
 
 def _meant(db: Database, phrase: str) -> Meant:

@@ -334,3 +334,65 @@ def test_forget_everything_says_how(text):
     assert "nestor forget --everything" in talk.say(text)
     assert talk.say("yes") is None
     assert talk.live == ["I live in Lyon"]
+
+
+# --- what used to be ---------------------------------------------------------------------------
+
+ONCE = [
+    ("What's my old phone number?", "12 34"), ("What was my previous number?", "12 34"),
+    ("c'est quoi mon ancien numéro ?", "12 34"), ("Where did I live before?", "Lyon"),
+    ("J'habitais où avant ?", "Lyon"), ("Où est-ce que j'habitais avant ?", "Lyon"),
+    ("What car did I drive before?", "Clio"), ("Which company did I work for before?", "Google"),
+    ("Chez qui je travaillais avant ?", "Google"), ("Who was my boss before Tom?", "Eva"),
+    ("Who was my boss before Eva?", "Ivo"), ("Qui était mon ancien chef ?", "Eva"),
+    ("Who was my previous boss?", "Eva"), ("Where did I live before Porto?", "Lyon"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def moved():
+    talk = Talk("My boss is Ivo", "My boss is Eva", "I live in Lyon", "My phone number is 12 34",
+                "I work at Google", "I drive a Clio")  # fmt: skip
+    talk.tell(
+        "My boss is Tom",
+        "I live in Porto",
+        "My phone number is 56 78",
+        "I work at Meta",
+        "I drive a Tesla",
+    )
+    return talk
+
+
+@pytest.mark.parametrize(("asked", "value"), ONCE)
+def test_what_held_once_is_told(moved, asked, value):
+    said = moved.say(asked)
+    assert value in said
+    assert not any(now in said for now in ("Tom", "Porto", "56 78", "Meta", "Tesla"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Where did Napoleon live before Elba?", "What did I do before the meeting?", "What did I do last May?",
+        "Who was my boss before Ada?", "Where did I live before the war?", "What was the score in 2024?",
+    ],
+)  # fmt: skip
+def test_of_what_it_has_no_history_the_model_is_asked(moved, text):
+    assert moved.say(text) is None
+
+
+def test_where_did_i_live_in_2024():
+    talk = Talk()
+    talk.tell("I live in Brest", said_at="2023-05-01")
+    talk.tell("I live in Lyon", said_at="2024-06-01")
+    talk.tell("I live in Porto", said_at="2025-06-01")
+    said = talk.say("Where did I live in 2024?")
+    assert "Lyon" in said
+    assert "Brest" in said
+    assert "Porto" not in said
+    assert "Brest" in talk.say("Où est-ce que j'habitais en 2023 ?")
+    said = talk.say("Where did I live last year?")
+    assert "Lyon" in said
+    assert "“I live in Porto”, since 2025-06-01" in said
+    assert talk.say("Where did I live in 2019?") is None
+    assert talk.say("Where did I live in May?") is None
