@@ -65,7 +65,7 @@ def fits(name: str, value: str) -> bool:
 
 
 def wrong(db: Database, said: str, asked: str, shown: Sequence[str]) -> Wrong | None:
-    """The single-valued fact that was asked for whole; else the only one among the memories just shown.
+    """The single-valued fact that was asked for whole; else the one memory just shown, where it was one.
 
     `shown` are those of an answer that no model gave: what a model answered may be about the world.
     """
@@ -91,14 +91,12 @@ def _meant(db: Database, asked: str, shown: Sequence[str]) -> tuple[Who, str, Me
         subject = subjects.find(db, question.who)
         known = facts.live(db, subject, question.attribute) if subject else []
         return (question.who, question.attribute, known[-1]) if known else None
-    found: dict[tuple[str, str], Memory] = {}
-    for memory_id in shown:
-        for subject, name in facts.claimed(db, memory_id):
-            if attribute(name).single:
-                found[subject, name] = tables.get(db, memory_id)
-    if len(found) != 1:
+    there = [tables.get(db, one) for one in shown if tables.exists(db, one)]
+    known = [one for one in there if one.valid_to is None]
+    said = [one for memory in known for one in facts.claimed(db, memory.id)]
+    if len(known) != 1 or len(said) != 1 or not attribute(said[0][1]).single:
         return None
-    ((subject, name), memory), = found.items()  # fmt: skip
+    ((subject, name),), (memory,) = said, known
     called = subjects.shown(db, subject)
     return claims.who(called) or Who(called, name=called), name, memory
 

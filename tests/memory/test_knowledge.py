@@ -140,6 +140,21 @@ def test_what_is_named_whole_is_forgotten_at_once(told, said):
     assert talk.live == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Forget what I told you about Ana",
+        "Oublie ce que je t'ai dit sur Ana",
+        "forget all about Ana",
+    ],
+)
+def test_what_i_told_you_about_somebody_is_asked_about(text):
+    talk = Talk("Ana lives in Lyon", "Ana likes tea", "I live in Brest")
+    talk.say(text)
+    talk.say("tous" if "Oublie" in text else "all")
+    assert talk.live == ["I live in Brest"]
+
+
 def test_my_old_number_is_not_my_number():
     talk = Talk("My phone number is 12 34", "My phone number is 56 78")
     assert "12 34" in talk.say("Forget my old phone number")
@@ -250,6 +265,13 @@ def test_what_was_just_told_without_a_model_is_corrected_too():
     talk.say("What do you know about Tom?")
     talk.say("No, it's Caen")
     assert talk.live == ["I live in Porto", "Tom lives in Caen"]
+
+
+def test_of_several_that_were_told_none_is_guessed():
+    talk = Talk("Ana lives in Lyon", "Ana likes tea")
+    assert "Lyon" in talk.say("What do you know about Ana?")
+    assert talk.say("No, it's Coffee") is None
+    assert talk.live == ["Ana lives in Lyon", "Ana likes tea"]
 
 
 def test_a_number_among_memories_to_forget_is_no_phone_number():
@@ -373,7 +395,7 @@ def test_what_held_once_is_told(moved, asked, value):
 @pytest.mark.parametrize(
     "text",
     [
-        "Where did Napoleon live before Elba?", "What did I do before the meeting?", "What did I do last May?",
+        "Where did Napoleon live before Elba?", "What did I do before the match?", "What did I do last May?",
         "Who was my boss before Ada?", "Where did I live before the war?", "What was the score in 2024?",
     ],
 )  # fmt: skip
