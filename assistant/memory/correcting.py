@@ -17,6 +17,7 @@ from assistant.types import Memory
 
 _PLACED = frozenset({"home", "employer", "birthplace", "origin", "school"})
 _CALLED = _PLACED | {"name"} | set(KIN.values())
+_BEING = frozenset({"diet", "status"})
 _JOINING = (
     "de du des la le les sur sous en et and of the upon am an der von van di da do dos del y e"
 )
@@ -28,8 +29,9 @@ _SHAPES = {
     "email": re.compile(r"\S+@\S+"),
 }
 _FRENCH = re.compile(r"\b(?:à|chez|aux|j'|je|habite|travaille)(?!\w)")
-_HOUR = re.compile(
+_NO_VALUE = re.compile(
     r"%|\b(?:morning|afternoon|evening|night|midnight|noon|o'clock|a\.?m|p\.?m|minutes?|hours?|percent|"
+    r"raining|snowing|late|early|cold|hot|sunny|dark|over|broken|closed|open|here|there|mine|yours|"
     r"heures?|matin|soir|nuit|pour cent|next|soon|today|tomorrow|bientôt|demain)\b",
     re.I,
 )
@@ -37,8 +39,8 @@ _CALLS = (
     "thanks thank sorry stop wait never please maybe really yes no ok okay well forget listen hello "
     "merci désolé pardon attends arrête jamais peut-être vraiment oui non bon danke"
 )
-_NO_NAME = NAMES | frozenset(_CALLS.split())
-"""Words that begin with a capital and name nobody: days and months too."""
+_CALLED_OUT = frozenset(_CALLS.split())
+"""Words that are no value, with a capital or without."""
 
 
 class Wrong(msgspec.Struct, frozen=True):
@@ -56,12 +58,16 @@ class Wrong(msgspec.Struct, frozen=True):
 def fits(name: str, value: str) -> bool:
     """Whether a few words can be the value of such a fact, and are no hour, day or "thanks"."""
     words = value.split()
-    if not predicates.plausible(name, value) or words[0].casefold().strip(",.!") in _NO_NAME:
+    if not predicates.plausible(name, value) or words[0].casefold().strip(",.!") in _CALLED_OUT:
         return False
     if name in _CALLED:
-        return all(not word[0].islower() or word in _PARTICLES for word in words)
+        names = [word for word in words if word not in _PARTICLES]
+        return all(not one[0].islower() for one in names) and names[0].casefold() not in NAMES
+    if name in _BEING:
+        read = predicates.match(f"am {value}") or predicates.match(f"suis {value}")
+        return read is not None and read.attribute == name
     shape = _SHAPES.get(name)
-    return bool(shape.fullmatch(value)) if shape else not _HOUR.search(value)
+    return bool(shape.fullmatch(value)) if shape else not _NO_VALUE.search(value)
 
 
 def wrong(db: Database, said: str, asked: str, shown: Sequence[str]) -> Wrong | None:

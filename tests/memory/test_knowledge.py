@@ -217,6 +217,8 @@ WORLD = [
     ("My phone number is 12 34", "What's my old phone number?", "No, it's 56 78"),
     ("My birthday is 3 May", "When is my birthday?", "No, it's 2 in the morning"),
     ("J'habite à Lyon", "Dans quelle ville est le Louvre ?", "Non, c'est Paris"),
+    ("I'm vegetarian", "What's my diet?", "No, it's raining"),
+    ("My favourite colour is blue", "What's my favourite colour?", "No, it's over"),
 ]  # fmt: skip
 CORRECTED = [
     ("I live in Lyon", "Where do I live?", "No it's not Lyon, it's Nice", "I live in Nice"),
@@ -234,6 +236,8 @@ CORRECTED = [
     ("My boss is Eva", "Who is my boss?", "No, it's Tom", "My boss is Tom"),
     ("Ana lives in Lyon", "Thanks. Where does Ana live?", "No, it's Nice", "Ana lives in Nice"),
     ("My name is Bob", "What's my name?", "No, it's Rob", "My name is Rob"),
+    ("I'm vegetarian", "What's my diet?", "No, it's vegan", "I am vegan"),
+    ("My birthday is 3 May", "When's my birthday?", "No, May 5", "My birthday is May 5"),
 ]  # fmt: skip
 
 
