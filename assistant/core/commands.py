@@ -166,6 +166,14 @@ _FOR_ME = re.compile(
     re.I,
 )
 """A request where it could be one more thing that somebody does: surely one for the speaker."""
+_WITH_ME = re.compile(r"(?:please )?\w+(?:-moi|-nous| me| us)\b|.* (?:to|for) (?:me|us)$", re.I)
+_DOING = re.compile(
+    r"(?:i|we|they|je|j'|nous|on|ils|elles)(?! ?(?:am|are|'m|'re|was|were|'ve|have|had|suis|sommes|est|sont|ai|avons|ont)\b)"
+    r"(?:\b|(?<='))",
+    re.I,
+)
+"""Whoever does something, and may do one thing more."""
+_SAYING = re.compile(r"\b(?:said|says|say|asked|asks|wrote|writes|reads|dit|écrit|demande)$", re.I)
 _STANDING = re.compile(
     rf"{_NEXT}+{_GIVE_VERBS}\b|{_NEXT}*(?:write|draft|generate|create) (?:an?|the|some)\b", re.I
 )
@@ -179,7 +187,7 @@ _PASSING_NOTE = re.compile(_PLEASE + r"(?:note|make|take|keep|sache|garde)\b", r
 _NOT_TOLD = re.compile(
     r"(?:you|your|you're|yours|tu|t'es|ton|ta|tes|vous|votre|vos)\b|"
     r"(?:the |that |la |le |les )?(?:time|thing|day|night|one|song|movie|film|book|guy|girl|man|woman|place|trip|moment|"
-    r"scene|episode|joke)(?: (?:when|where|we|i|you|that|who|from|about|by)\b|$)",
+    r"scene|episode|joke)(?!.*\b(?:is|are|est|sont|costs?|opens?|closes?)\b)(?: (?:when|where|we|i|you|that|who|from|about|by)\b|$)",
     re.I,
 )
 """How what is to be kept in mind for the talk begins, or is remembered together."""
@@ -264,13 +272,17 @@ def _asking(phrase: str) -> int | None:
     """Where what is to be remembered goes on to ask for something else."""
     for stop in itertools.islice(_STOP.finditer(phrase), _CLAUSES):
         rest = phrase[stop.end() :]
+        if _SAYING.search(phrase, 0, stop.start()):
+            continue
         if _FOR_ME.match(rest) or _STANDING.match(rest) or _asks(rest):
             return stop.start()
     for comma in itertools.islice(_COMMA.finditer(phrase), _CLAUSES):
         rest = phrase[comma.end() :]
         if _FOR_ME.match(rest):
-            # "I have to call Bob and write to Ana" is all to be done by the same.
-            if not _TO_DO.search(_STOP.split(phrase[: comma.start()])[-1]):
+            # "I have to call Bob and write to Ana", "I teach maths and explain it": the same does both.
+            so_far = _STOP.split(phrase[: comma.start()])[-1]
+            both = "," not in comma.group() and _DOING.match(so_far) and not _WITH_ME.match(rest)
+            if not both and not _TO_DO.search(so_far):
                 return comma.start()
         elif _asks(rest):
             return comma.start()

@@ -125,6 +125,8 @@ MORE = [
     ("Remember that my flight is on Tuesday and make me a packing list", "my flight is on Tuesday"),
     ("Retiens que mon vol est mardi et fais-moi une liste de valises", "mon vol est mardi"),
     ("Souviens-toi que je suis végane et propose-moi un dîner", "je suis végane"),
+    ("Remember that I work at Meta and tell me a joke", "I work at Meta"),
+    ("Remember that we are four and suggest a game", "we are four"),
     ("Keep in mind that I'm a beginner: explain recursion to me", None),
     ("Note that I use Python 3. Now write a function that sorts a list.", None),
     ("Note: the code below fails, fix it: print(1", None),
@@ -146,6 +148,10 @@ ALL_OF_IT = [
     "Remember that Tom works in Lyon, Ana lives in Nice",
     "Remember that my train leaves at 10:45 and arrives at noon",
     "Souviens-toi que je dois appeler Bob et écrire à Ana",
+    "Remember that I teach maths and explain the theorems to my pupils",
+    "Remember that Ana said: give me a call",
+    "Remember that place we liked is called Chez Paul",
+    "Remember that night shifts start at 10",
 ]
 
 
