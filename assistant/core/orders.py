@@ -91,7 +91,8 @@ class Orders:
             case "remember":
                 if not store:
                     return _order(text, _saying(phrases.say(command.language, "storing_off")))
-                return _order(text, lambda turn: self._remember(command, turn, tell=tell))
+                before = await self._before(conversation_id, command.text)
+                return _order(text, lambda turn: self._remember(command, before, turn, tell=tell))
             case "forget":
                 if command.edits and (await self._knowledge.meant(command.text)).nothing:
                     return None
@@ -108,7 +109,8 @@ class Orders:
     async def heard(self, conversation_id: str, text: str, turn_id: str) -> Effect:
         """Take what a message for the model states; see `Knowledge.heard`. And what it wants remembered."""
         if kept := commands.kept(text):
-            return await self._knowledge.remember(kept, episode=turn_id)
+            before = await self._before(conversation_id, kept)
+            return await self._knowledge.remember(kept, before=before, episode=turn_id)
         before = await self._before(conversation_id, text)
         return await self._knowledge.heard(text, before=before, episode=turn_id)
 
@@ -132,8 +134,10 @@ class Orders:
 
     # --- what is said on its own -----------------------------------------------------------
 
-    async def _remember(self, command: Command, turn_id: str, *, tell: bool) -> Outcome:
-        effect = await self._knowledge.remember(command.text, episode=turn_id)
+    async def _remember(
+        self, command: Command, before: str, turn_id: str, *, tell: bool
+    ) -> Outcome:
+        effect = await self._knowledge.remember(command.text, before=before, episode=turn_id)
         return told(effect, command.language) if tell else _untold(effect, command.language)
 
     async def _forget(self, command: Command, *, tell: bool) -> Outcome:

@@ -104,8 +104,8 @@ class Recall(Protocol):
 class Knowledge(Protocol):
     """What is known, as it is told, corrected, asked for and forgotten in a conversation."""
 
-    async def remember(self, text: str, *, episode: str = "") -> Effect:
-        """Store what the user asked to have remembered."""
+    async def remember(self, text: str, *, before: str = "", episode: str = "") -> Effect:
+        """Store what the user asked to have remembered; `before` tells who "she" is."""
         ...
 
     async def heard(self, text: str, *, before: str = "", episode: str = "") -> Effect:

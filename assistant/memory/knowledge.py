@@ -31,9 +31,6 @@ from assistant.memory.store import Memories
 from assistant.memory.words import words_in
 from assistant.types import Effect, Meant, Memory, NewMemory, now
 
-_BOTH = re.compile(r"\s*,\s*(?:and |et )?|\s+(?:and|et|&)\s+", re.I)
-_PARTS = re.compile(r"[,;.]\s+|\s+(?:and|et)\s+", re.I)
-_NO_MORE = re.compile(r"\s+(?:any ?more|any longer)$")
 _TASK = re.compile(
     r"^\s*(?:translate|write|rewrite|summari[sz]e|correct|proofread|fix|explain|complete|continue|"
     r"pretend|act|say|repeat|imagine|role-?play|compose|draft|make up|"
@@ -50,10 +47,15 @@ class Knowledge:
         self._memories = memories
         self._clock = clock
 
-    async def remember(self, text: str, *, episode: str = "") -> Effect:
-        """Store what the user asked to have remembered, as they said it. Raises InvalidInput and its kin."""
+    async def remember(self, text: str, *, before: str = "", episode: str = "") -> Effect:
+        """Store what the user asked to have remembered, as they said it. Raises InvalidInput and its kin.
+
+        `before` is what was said last: "she" is stored as whom it means.
+        """
         moment = self._clock()
-        new = NewMemory(_sentence(text), "fact", source="chat", quote=text, episode=episode)
+        meant = await self._memories.read(lambda db: meant_by(db, before)) if before else None
+        said = claims.alone(text.strip(), meant) if meant else _sentence(text)
+        new = NewMemory(said, "fact", source="chat", quote=text, episode=episode)
         item = facts.fresh(new, moment)
         return await self._effect(lambda db, model: facts.store(db, [item], model))
 
@@ -224,6 +226,10 @@ def meant_by(db: Database, before: str) -> Who | None:
 
 
 # --- asking ----------------------------------------------------------------------------------
+
+_BOTH = re.compile(r"\s*,\s*(?:and |et )?|\s+(?:and|et|&)\s+", re.I)
+_PARTS = re.compile(r"[,;.]\s+|\s+(?:and|et)\s+", re.I)
+_NO_MORE = re.compile(r"\s+(?:any ?more|any longer)$")
 
 
 def _about(db: Database, phrase: str) -> list[Memory]:

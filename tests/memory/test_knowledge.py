@@ -422,3 +422,14 @@ def test_where_did_i_live_in_2024():
     assert "“I live in Porto”, since 2025-06-01" in said
     assert talk.say("Where did I live in 2019?") is None
     assert talk.say("Where did I live in May?") is None
+
+
+@pytest.mark.parametrize(
+    "text", ["Remember that she lives in Paris now", "Remember that she lives in Paris and suggest a gift"]
+)  # fmt: skip
+def test_she_is_remembered_as_whom_it_means(text):
+    talk = Talk("Ana lives in Nice")
+    talk.say("Tell me about Ana")
+    talk.say(text)
+    assert talk.closed == ["Ana lives in Nice"]
+    assert talk.live[0].startswith("Ana lives in Paris")
