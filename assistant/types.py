@@ -357,6 +357,11 @@ class Meant(msgspec.Struct, frozen=True):
     sure: tuple[Memory, ...] = ()
     perhaps: tuple[Memory, ...] = ()
 
+    @property
+    def nothing(self) -> bool:
+        """None of them."""
+        return not (self.sure or self.perhaps)
+
 
 class Recalled(msgspec.Struct, frozen=True):
     """A memory found for a question. Higher scores are nearer; 1 is about the best there is."""

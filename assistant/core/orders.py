@@ -18,6 +18,8 @@ from assistant.types import Effect, Generated, Memory, Request, Turn
 
 CANDIDATES = 9
 """Memories listed for the user to choose from."""
+SHOWN = 20
+"""Memories told of one subject at most; how many more there are is said."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -39,8 +41,6 @@ class Order(msgspec.Struct, frozen=True):
     """What the conversation may be called after it."""
     run: Callable[[str], Awaitable[Outcome]]
     """Does it; given the turn's id."""
-    reads: bool = False
-    """It only tells what is remembered."""
 
 
 class _NoPlace:
@@ -64,16 +64,24 @@ class Orders:
         self._knowledge = knowledge
         self._log = log
 
-    async def look(self, conversation_id: str, text: str, *, store: bool = True) -> Order | None:
+    async def look(
+        self,
+        conversation_id: str,
+        text: str,
+        *,
+        store: bool = True,
+        tell: bool = True,
+        learns: bool = True,
+    ) -> Order | None:
         """The order that a message is, in this conversation; None if it is for the model.
 
-        Without `store` nothing is stored, not even what was asked to be.
+        Without `store` nothing is stored, not even what was asked to be. Without `tell` no memory is
+        quoted: what needs that is for the model, or is told where it can be said. Without `learns`
+        what is said in passing changes nothing.
         """
         command, chosen = commands.parse(text), commands.choice(text)
         if command is None and chosen is None:
             return None
-        if command is not None and not store and command.verb in ("remember", "correct"):
-            return _order(text, _saying(phrases.say(command.language, "storing_off")))
         last: Turn | None = None
         if command is None or command.verb in ("undo", "correct"):
             last = await self._last(conversation_id)
@@ -81,20 +89,28 @@ class Orders:
             return self._answer(last, chosen, text)
         match command.verb:
             case "remember":
-                return _order(text, lambda turn: self._remember(command, turn))
+                if not store:
+                    return _order(text, _saying(phrases.say(command.language, "storing_off")))
+                before = await self._before(conversation_id, command.text)
+                return _order(text, lambda turn: self._remember(command, before, turn, tell=tell))
             case "forget":
+                if command.edits and (await self._knowledge.meant(command.text)).nothing:
+                    return None
                 masked = phrases.say(command.language, "masked")
-                return Order(masked, masked, lambda _: self._forget(command))
+                return Order(masked, masked, lambda _: self._forget(command, tell=tell))
             case "about":
-                return await self._about(command, text)
+                return await self._about(command, text) if tell else None
             case "past":
-                return await self._past(command, text)
+                return await self._past(command, text) if tell else None
             case "undo":
-                return self._undo(last, command, text)
-        return await self._correct(last, command, text)
+                return self._undo(last, command, text, tell=tell)
+        return await self._correct(last, command, text) if store and learns else None
 
     async def heard(self, conversation_id: str, text: str, turn_id: str) -> Effect:
-        """Take what a message for the model states; see `Knowledge.heard`."""
+        """Take what a message for the model states; see `Knowledge.heard`. And what it wants remembered."""
+        if kept := commands.kept(text):
+            before = await self._before(conversation_id, kept)
+            return await self._knowledge.remember(kept, before=before, episode=turn_id)
         before = await self._before(conversation_id, text)
         return await self._knowledge.heard(text, before=before, episode=turn_id)
 
@@ -118,20 +134,30 @@ class Orders:
 
     # --- what is said on its own -----------------------------------------------------------
 
-    async def _remember(self, command: Command, turn_id: str) -> Outcome:
-        effect = await self._knowledge.remember(command.text, episode=turn_id)
-        return told(effect, command.language)
+    async def _remember(
+        self, command: Command, before: str, turn_id: str, *, tell: bool
+    ) -> Outcome:
+        effect = await self._knowledge.remember(command.text, before=before, episode=turn_id)
+        return told(effect, command.language) if tell else _untold(effect, command.language)
 
-    async def _forget(self, command: Command) -> Outcome:
+    async def _forget(self, command: Command, *, tell: bool) -> Outcome:
+        if commands.everything(command.text):
+            return Outcome(phrases.say(command.language, "everything"))
         meant = await self._knowledge.meant(command.text)
         if meant.sure:
             return await self._gone([m.id for m in meant.sure], command.language, command.text)
-        if not meant.perhaps:
+        if not tell:
+            return Outcome(phrases.say(command.language, "elsewhere"))
+        if meant.nothing:
             return Outcome(phrases.say(command.language, "nothing_meant"))
-        some = meant.perhaps[:CANDIDATES]
+        some, more = meant.perhaps[:CANDIDATES], len(meant.perhaps[CANDIDATES:])
         lines = "\n".join(f"{at}. {_line(one)}" for at, one in enumerate(some, 1))
+        if more:
+            key = "more_of_all" if command.every else "more_unlisted"
+            lines += "\n" + phrases.say(command.language, key, more=more, count=len(meant.perhaps))
         reply = phrases.say(command.language, "which", lines=lines)
-        asks = {"forget": [one.id for one in some], "language": command.language}
+        ids = [one.id for one in (meant.perhaps if command.every else some)]
+        asks = {"forget": ids, "listed": len(some), "language": command.language}
         return Outcome(reply, {"asks": asks}, some)
 
     async def _gone(self, ids: Sequence[str], language: Language, phrase: str = "") -> Outcome:
@@ -145,21 +171,19 @@ class Orders:
         found = await self._knowledge.about(command.text)
         if not found:
             return None
-        lines = "\n".join(f"- {_line(one)}" for one in found)
-        reply = phrases.say(command.language, "know", lines=lines)
-        return Order(text, text, _giving(Outcome(reply, shown=tuple(found))), reads=True)
+        return _telling(text, "know", command.language, found, [_line(one) for one in found])
 
     async def _past(self, command: Command, text: str) -> Order | None:
         found = await self._knowledge.past(command.text)
         if not found:
             return None
-        lines = "\n".join(
-            "- " + phrases.say(command.language, "span", text=one.text,
-                               start=one.valid_from[:10], end=(one.valid_to or "")[:10], id=one.id)
+        key = "past" if all(one.valid_to for one in found) else "held"
+        lines = [
+            phrases.say(command.language, "span" if one.valid_to else "since", text=one.text,
+                        start=one.valid_from[:10], end=(one.valid_to or "")[:10], id=one.id)
             for one in found
-        )  # fmt: skip
-        reply = phrases.say(command.language, "past", lines=lines)
-        return Order(text, text, _giving(Outcome(reply, shown=tuple(found))), reads=True)
+        ]  # fmt: skip
+        return _telling(text, key, command.language, found, lines)
 
     # --- what refers to the turn before ----------------------------------------------------
 
@@ -171,8 +195,9 @@ class Orders:
         language: Language = asks["language"]
         if chosen.nothing:
             return _order(text, _saying(phrases.say(language, "left")))
-        if (chosen.numbers and max(chosen.numbers) > len(ids)) or 0 in chosen.numbers:
-            again = Outcome(phrases.say(language, "no_such", count=len(ids)), {"asks": asks})
+        listed = asks.get("listed", len(ids))
+        if (chosen.numbers and max(chosen.numbers) > listed) or 0 in chosen.numbers:
+            again = Outcome(phrases.say(language, "no_such", count=listed), {"asks": asks})
             return _order(text, _giving(again))
         if chosen.all and len(ids) > 1 and not _says_all(text):
             again = Outcome(phrases.say(language, "say_which", count=len(ids)), {"asks": asks})
@@ -180,7 +205,7 @@ class Orders:
         picked = ids if chosen.all else [ids[at - 1] for at in chosen.numbers]
         return _order(text, lambda _: self._gone(picked, language))
 
-    def _undo(self, last: Turn | None, command: Command, text: str) -> Order | None:
+    def _undo(self, last: Turn | None, command: Command, text: str, *, tell: bool) -> Order | None:
         done = _memory(last)
         stored, closed = list(done.get("stored", ())), list(done.get("closed", ()))
         if not stored and not closed:
@@ -190,24 +215,22 @@ class Orders:
         async def run(_: str) -> Outcome:
             effect = await self._knowledge.undo(stored, closed)
             lines = "\n".join(f"- {_line(one)}" for one in effect.known)
-            key = "undone_again" if lines else "undone"
-            reply = phrases.say(command.language, key, count=len(stored), lines=lines)
-            again = [one.id for one in effect.known]
-            return Outcome(reply, {"removed": stored, "reopened": again}, effect.known)
+            key = ("undone_again" if tell else "undone_untold") if lines else "undone"
+            reply = phrases.say(command.language, key, lines=lines)
+            done = {"removed": stored, "reopened": [one.id for one in effect.known]}
+            return Outcome(reply, done, effect.known if tell else ())
 
         return _order(text, run)
 
     async def _correct(self, last: Turn | None, command: Command, text: str) -> Order | None:
-        if last is None:
+        if last is None or _memory(last).get("asks"):
             return None
-        recalled = [one["id"] for one in (last.receipt or {}).get("memories", ())]
-        if not await self._knowledge.correctable(command.text, asked=last.text, recalled=recalled):
+        said, asked, shown = command.text, last.text, _shown(last)
+        if not await self._knowledge.correctable(said, asked=asked, shown=shown):
             return None
 
         async def run(turn_id: str) -> Outcome:
-            effect = await self._knowledge.correct(
-                command.text, asked=last.text, recalled=recalled, episode=turn_id
-            )
+            effect = await self._knowledge.correct(said, asked=asked, shown=shown, episode=turn_id)
             if effect is None:
                 return Outcome(phrases.say(command.language, "correct_what"))
             return told(effect, command.language)
@@ -237,6 +260,15 @@ def told(effect: Effect, language: Language) -> Outcome:
     return Outcome("\n".join(lines) or phrases.say(language, "nothing"), account(effect), shown)
 
 
+def _untold(effect: Effect, language: Language) -> Outcome:
+    """The same where memories are not used: nothing that was there before is quoted."""
+    changes = {"stored": effect.stored, "known": effect.known, "closed": effect.closed}
+    said = [phrases.say(language, f"{name}_untold") for name, some in changes.items() if some]
+    if effect.stored or effect.closed:
+        said.append(phrases.say(language, "way_back"))
+    return Outcome("\n".join(said) or phrases.say(language, "nothing"), account(effect))
+
+
 def account(effect: Effect) -> dict[str, Any]:
     """A change as the receipt has it: ids alone, so that nothing forgotten is left in it."""
     parts = {"stored": effect.stored, "closed": effect.closed, "known": effect.known}
@@ -258,9 +290,28 @@ def _giving(outcome: Outcome) -> Callable[[str], Awaitable[Outcome]]:
     return run
 
 
+def _telling(
+    text: str, key: str, language: Language, found: Sequence[Memory], lines: Sequence[str]
+) -> Order:
+    """The first of what was found, and how many more there are."""
+    told = [f"- {line}" for line in lines[:SHOWN]]
+    if len(found) > SHOWN:
+        told.append(phrases.say(language, "more", more=len(found) - SHOWN))
+    reply = phrases.say(language, key, lines="\n".join(told))
+    return _order(text, _giving(Outcome(reply, shown=tuple(found[:SHOWN]))))
+
+
 def _memory(last: Turn | None) -> dict[str, Any]:
     found = (last.receipt or {}).get("memory", {}) if last else {}
     return dict(found)
+
+
+def _shown(last: Turn) -> list[str]:
+    """The memories of an answer that no model gave."""
+    receipt = last.receipt or {}
+    if receipt.get("model") != "none":
+        return []
+    return [one["id"] for one in receipt.get("memories", ())]
 
 
 def _line(memory: Memory) -> str:

@@ -104,8 +104,8 @@ class Recall(Protocol):
 class Knowledge(Protocol):
     """What is known, as it is told, corrected, asked for and forgotten in a conversation."""
 
-    async def remember(self, text: str, *, episode: str = "") -> Effect:
-        """Store what the user asked to have remembered."""
+    async def remember(self, text: str, *, before: str = "", episode: str = "") -> Effect:
+        """Store what the user asked to have remembered; `before` tells who "she" is."""
         ...
 
     async def heard(self, text: str, *, before: str = "", episode: str = "") -> Effect:
@@ -116,14 +116,14 @@ class Knowledge(Protocol):
         """Whether a text is nothing but statements that `heard` would take."""
         ...
 
-    async def correctable(self, value: str, *, asked: str, recalled: Sequence[str] = ()) -> bool:
+    async def correctable(self, value: str, *, asked: str, shown: Sequence[str] = ()) -> bool:
         """Whether `correct` would know what to do."""
         ...
 
     async def correct(
-        self, value: str, *, asked: str, recalled: Sequence[str] = (), episode: str = ""
+        self, value: str, *, asked: str, shown: Sequence[str] = (), episode: str = ""
     ) -> Effect | None:
-        """Give what was asked for another value; None where it is not certain what that was."""
+        """Give what was asked for or just shown another value; None where it is not certain what."""
         ...
 
     async def about(self, phrase: str) -> list[Memory]: ...

@@ -185,20 +185,15 @@ class Turns:
         learning: Learning | None,
         whole: bool,
     ) -> Run:
-        order: Order | None = None
-        if self._orders and command:
-            order = await self._orders.look(conversation_id, text, store=store)
-            stated = commands.stated(text) if order is None and store and recall else None
-            if stated and await self._may_tell(conversation_id, device, learning):
-                order = await self._orders.stated(conversation_id, text, *stated)
+        how = {"recall": recall, "store": store}
+        order = (
+            await self._ordered(conversation_id, text, device, learning, **how) if command else None
+        )
         # Before anything is read: who cannot be answered hears so at once, however many they are.
         place = NO_PLACE if order else self._engine.reserve("interactive", device)
         try:
             conversation = await self._log.get(conversation_id)
             recall = recall and conversation.memory
-            all_memories = recall and conversation.classes is None
-            if order and order.reads and not all_memories:
-                order, place = None, self._engine.reserve("interactive", device)
             text = order.text if order else text
             await self._chats.check(conversation, text, whole=whole)
             if not conversation.title:
@@ -214,12 +209,24 @@ class Turns:
             run.learning = await self._learner.mode(conversation, device, learning)
         return run
 
-    async def _may_tell(self, conversation_id: str, device: str, learning: Learning | None) -> bool:
-        """Whether what is corrected in passing is learnt, and what held before may be shown."""
+    async def _ordered(
+        self, conversation_id: str, text: str, device: str, learning: Learning | None,
+        *, recall: bool, store: bool,
+    ) -> Order | None:  # fmt: skip
+        """What is said to the memory itself, as far as memories are used and things learnt here."""
+        stated = commands.stated(text)
+        asked = stated or commands.parse(text) or commands.choice(text)
+        if self._orders is None or not asked:
+            return None
         conversation = await self._log.get(conversation_id)
-        if not conversation.memory or conversation.classes is not None or not self._learner:
-            return False
-        return await self._learner.mode(conversation, device, learning) != "off"
+        tell = recall and conversation.memory and conversation.classes is None
+        learner = self._learner if store and tell else None
+        mode = await learner.mode(conversation, device, learning) if learner else "off"
+        how = {"store": store, "tell": tell, "learns": mode != "off"}
+        order = await self._orders.look(conversation_id, text, **how)
+        if order is None and stated and mode != "off":
+            order = await self._orders.stated(conversation_id, text, *stated)
+        return order
 
     async def _answer(self, run: Run) -> None:
         try:

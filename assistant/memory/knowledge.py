@@ -7,20 +7,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from sqlite_utils import Database
 
-from assistant.memory import asking, claims, facts, predicates, rows, subjects, tables
-from assistant.memory.attributes import attribute
+from assistant.memory import (
+    asking,
+    claims,
+    correcting,
+    facts,
+    predicates,
+    rows,
+    subjects,
+    tables,
+    when,
+)
+from assistant.memory.attributes import attribute, key
 from assistant.memory.claims import Claim, Segment, Who
+from assistant.memory.kin import POSSESSIVES
 from assistant.memory.language import stop_words
 from assistant.memory.pasted import only_states, own_words
 from assistant.memory.store import Memories
 from assistant.memory.words import words_in
 from assistant.types import Effect, Meant, Memory, NewMemory, now
 
-SHOWN = 20
-"""Memories told of one subject at most."""
 _TASK = re.compile(
     r"^\s*(?:translate|write|rewrite|summari[sz]e|correct|proofread|fix|explain|complete|continue|"
     r"pretend|act|say|repeat|imagine|role-?play|compose|draft|make up|"
@@ -37,10 +47,15 @@ class Knowledge:
         self._memories = memories
         self._clock = clock
 
-    async def remember(self, text: str, *, episode: str = "") -> Effect:
-        """Store what the user asked to have remembered, as they said it. Raises InvalidInput and its kin."""
+    async def remember(self, text: str, *, before: str = "", episode: str = "") -> Effect:
+        """Store what the user asked to have remembered, as they said it. Raises InvalidInput and its kin.
+
+        `before` is what was said last: "she" is stored as whom it means.
+        """
         moment = self._clock()
-        new = NewMemory(_sentence(text), "fact", source="chat", quote=text, episode=episode)
+        meant = await self._memories.read(lambda db: meant_by(db, before)) if before else None
+        said = claims.alone(text.strip(), meant) if meant else _sentence(text)
+        new = NewMemory(said, "fact", source="chat", quote=text, episode=episode)
         item = facts.fresh(new, moment)
         return await self._effect(lambda db, model: facts.store(db, [item], model))
 
@@ -76,25 +91,28 @@ class Knowledge:
         read = await self._memories.read(lambda db: _against(db, text, before))
         return bool(read) and all(changes for _, changes in read)
 
-    async def correctable(self, value: str, *, asked: str, recalled: Sequence[str] = ()) -> bool:
+    async def correctable(self, value: str, *, asked: str, shown: Sequence[str] = ()) -> bool:
         """Whether `correct` would know what to do."""
-        found = await self._memories.read(lambda db: _wrong(db, asked, recalled))
-        return found is not None and predicates.plausible(found[1], predicates.trim(value))
+        if not sayable(asked):
+            return False
+        found = await self._memories.read(lambda db: correcting.wrong(db, value, asked, shown))
+        return found is not None
 
     async def correct(
-        self, value: str, *, asked: str, recalled: Sequence[str] = (), episode: str = ""
+        self, value: str, *, asked: str, shown: Sequence[str] = (), episode: str = ""
     ) -> Effect | None:
-        """Give what was asked last another value, or the one fact recalled for it: "no, it's Nice".
+        """Give what was asked last another value: "no, it's Nice". See `correcting.wrong`.
 
         None, and nothing is changed, where it is not certain which fact that is.
         """
-        value = predicates.trim(value)
         moment = self._clock()
-        found = await self._memories.read(lambda db: _wrong(db, asked, recalled))
-        if found is None or not predicates.plausible(found[1], value):
+        found = await self._memories.read(lambda db: correcting.wrong(db, value, asked, shown))
+        if found is None:
             return None
-        who, name, language, link = found
-        said = predicates.Match(name, value, canonical=True, language=language, link=link)
+        who, name, value = found.who, found.attribute, found.value
+        said = predicates.Match(
+            name, value, canonical=True, language=found.language, link=found.link
+        )
         text = predicates.render(who.shown, said, me=who.me)
         segment = Segment(text, (Claim(who, name, value),))
 
@@ -107,11 +125,12 @@ class Knowledge:
 
     async def about(self, phrase: str) -> list[Memory]:
         """What is known of somebody or something, the latest first."""
-        return await self._memories.read(lambda db: _about(db, phrase)[:SHOWN])
+        return await self._memories.read(lambda db: _about(db, phrase))
 
     async def past(self, question: str) -> list[Memory]:
-        """What held once and holds no longer, of what is asked; the latest first."""
-        return await self._memories.read(lambda db: _past(db, question)[:SHOWN])
+        """What held once and holds no longer, or held at the time that is asked for; the latest first."""
+        moment = datetime.fromisoformat(self._clock()).astimezone()
+        return await self._memories.read(lambda db: _past(db, question, moment))
 
     async def meant(self, phrase: str) -> Meant:
         """Which memories a request to forget means: surely, or perhaps."""
@@ -207,35 +226,25 @@ def meant_by(db: Database, before: str) -> Who | None:
     return claims.who(name) or Who(name, name=name)
 
 
-def _wrong(db: Database, asked: str, recalled: Sequence[str]) -> tuple[Who, str, str, str] | None:
-    """The single-valued fact that was asked for, or that was recalled and is the only one of its kind."""
-    question = asking.read(asked)
-    if question.who is not None and question.attribute and attribute(question.attribute).single:
-        subject = subjects.find(db, question.who)
-        known = facts.live(db, subject, question.attribute) if subject else []
-        if known:
-            return question.who, question.attribute, *_style(known[-1])
-    found: dict[tuple[str, str], Memory] = {}
-    for memory_id in recalled:
-        for subject, name in facts.claimed(db, memory_id):
-            if attribute(name).single and question.attribute in (None, name):
-                found[subject, name] = tables.get(db, memory_id)
-    if len(found) != 1:
-        return None
-    ((subject, name), memory), = found.items()  # fmt: skip
-    shown = subjects.shown(db, subject)
-    return claims.who(shown) or Who(shown, name=shown), name, *_style(memory)
-
-
-def _style(memory: Memory) -> tuple[str, str]:
-    link = re.search(r"\b(à|en|au|aux|chez)\b", memory.text) if memory.lang == "fr" else None
-    return ("fr" if memory.lang == "fr" else "en"), (link.group(1) if link else "")
-
-
 # --- asking ----------------------------------------------------------------------------------
+
+_BOTH = re.compile(r"\s*,\s*(?:and |et )?|\s+(?:and|et|&)\s+", re.I)
+_PARTS = re.compile(r"[,;.]\s+|\s+(?:and|et)\s+", re.I)
+_NO_MORE = re.compile(r"\s+(?:any ?more|any longer)$")
 
 
 def _about(db: Database, phrase: str) -> list[Memory]:
+    """Of several that are named, "me and Ana", what is known of each."""
+    parts = [part for part in _BOTH.split(phrase.strip(" .?!")) if part]
+    people = [one for part in parts if (one := claims.who(part)) is not None]
+    several = 1 < len(parts) == len(people) and any(subjects.find(db, one) for one in people)
+    found: dict[str, Memory] = {}
+    for part in parts if several else [phrase]:
+        found |= {one.id: one for one in _of_one(db, part)}
+    return list(found.values())
+
+
+def _of_one(db: Database, phrase: str) -> list[Memory]:
     who = claims.who(phrase)
     found: dict[str, Memory] = {}
     if who is not None and (subject := subjects.find(db, who)) is not None:
@@ -244,35 +253,93 @@ def _about(db: Database, phrase: str) -> list[Memory]:
         for name in names:
             found |= {one.id: one for one in tables.with_words(db, [name])}
     if who is not None and who.me:
-        return list(found.values())
+        mine = [one for one in tables.unread(db, ("fact", "preference")) if _of_me(one.text)]
+        return sorted([*found.values(), *mine], key=lambda one: one.valid_from, reverse=True)
     found |= {one.id: one for one in tables.with_words(db, _content(phrase))}
     return list(found.values())
 
 
-def _past(db: Database, question: str) -> list[Memory]:
-    asked = asking.read(question)
-    if asked.who is not None and asked.attribute:
-        subject = subjects.find(db, asked.who)
-        return facts.past(db, subject, asked.attribute) if subject else []
-    return tables.with_words(db, _content(question), closed=True)
+def _of_me(text: str) -> bool:
+    """Whether a text that no rule reads has its author speak of themselves."""
+    words = set(re.findall(r"\w+", text.casefold()))
+    return not words.isdisjoint(claims.FIRST_PERSON | POSSESSIVES.keys() | {"j", "im", "ive"})
+
+
+def _past(db: Database, question: str, moment: datetime) -> list[Memory]:
+    asked, times = asking.read(question), when.spans(question, moment)
+    if asked.who is None or not asked.attribute:
+        timed = times or asked.before
+        return [] if timed else tables.with_words(db, _content(question), closed=True)
+    subject = subjects.find(db, asked.who)
+    if subject is None:
+        return []
+    gone = facts.past(db, subject, asked.attribute)
+    if not asked.before and not times:
+        return gone
+    every = [*reversed(facts.live(db, subject, asked.attribute)), *gone]
+    if asked.before:
+        than = [one for one in every if key(asked.before) in key(one.text)]
+        return [one for one in gone if than and (one.valid_to or "") <= than[0].valid_from]
+    return [one for one in every if any(_held(one, span) for span in times)]
+
+
+def _held(memory: Memory, span: when.Span) -> bool:
+    """Whether it held at some moment of a time; a month of no year is none."""
+    ended = rows.seconds(memory.valid_to) if memory.valid_to else None
+    return rows.seconds(memory.valid_from) < span.end and (ended is None or ended > span.start)
 
 
 def _meant(db: Database, phrase: str) -> Meant:
+    """Surely only what the whole phrase names: "my diet", and not "my diet, give me a steak"."""
     if exact := tables.same_text(db, phrase):
         return Meant(sure=tuple(tables.get(db, one) for one in exact))
-    stated = [c for s in claims.read(phrase, known=subjects.is_name(db)) for c in s.claims]
+    read = claims.read(phrase, known=subjects.is_name(db))
+    stated = [c for segment in read for c in segment.claims]
     if stated:
-        said = [one for claim in stated for one in facts.saying(db, claim)]
-        return Meant(sure=tuple({one.id: one for one in said}.values()))
+        said = tuple({m.id: m for claim in stated for m in facts.saying(db, claim)}.values())
+        return Meant(sure=said) if _whole(phrase, read) else Meant(perhaps=said)
+    asked, known = _named(db, phrase)
+    if len(known) == 1 and not asked.past and _only(known[0], asked.attribute or ""):
+        return Meant(sure=tuple(known))
+    found = {one.id: one for one in known or _touched(db, phrase)}
+    return Meant(perhaps=tuple((found or {one.id: one for one in _about(db, phrase)}).values()))
+
+
+def _named(db: Database, phrase: str) -> tuple[asking.Asked, list[Memory]]:
+    """What a phrase names whole, with the memories that say it: those that held, of "my old number"."""
     asked = asking.read(phrase)
-    if asked.who is not None and asked.attribute:
-        subject = subjects.find(db, asked.who)
-        known = facts.live(db, subject, asked.attribute) if subject else []
-        if len(known) == 1 and _only(known[0], asked.attribute):
-            return Meant(sure=tuple(known))
-        if known:
-            return Meant(perhaps=tuple(known[:SHOWN]))
-    return Meant(perhaps=tuple(_about(db, phrase)[:SHOWN]))
+    if asked.who is None or not asked.attribute:
+        return asked, []
+    subject = subjects.find(db, asked.who)
+    if subject is None:
+        return asked, []
+    return asked, (facts.past if asked.past else facts.live)(db, subject, asked.attribute)
+
+
+def _touched(db: Database, phrase: str) -> list[Memory]:
+    """What the parts of a longer phrase begin with: of "my number, I changed it", my number."""
+    found: list[Memory] = []
+    for part in _PARTS.split(phrase)[:6]:
+        words = part.split()
+        for count in range(min(len(words), 8), 1, -1):
+            first = " ".join(words[:count])
+            stated = [c for s in claims.read(first, known=subjects.is_name(db)) for c in s.claims]
+            said = [one for claim in stated for one in facts.saying(db, claim)]
+            if said := said or _named(db, first)[1]:
+                found += said
+                break
+    return found
+
+
+def _whole(phrase: str, read: Sequence[Segment]) -> bool:
+    """Whether a phrase states something and has no word beyond it, such as "for a minute" or "tonight"."""
+    if not all(segment.claims for segment in read):
+        return False
+    value = read[-1].claims[-1].value.casefold()
+    plain = _NO_MORE.sub("", phrase.strip(" .!,;").casefold())
+    return plain.endswith(value) or (
+        predicates.kinship(plain) is not None and predicates.trim(plain) == plain
+    )
 
 
 def _only(memory: Memory, name: str) -> bool:

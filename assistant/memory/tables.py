@@ -219,6 +219,17 @@ def with_words(db: Database, words: Sequence[str], *, closed: bool = False) -> l
     return [rows.memory(row) for row in db.execute(sql, [wanted])]
 
 
+def unread(db: Database, kinds: Sequence[str]) -> list[Memory]:
+    """The user's own live memories of these kinds that no rule read a fact in, the latest first."""
+    marks = ", ".join("?" * len(kinds))
+    sql = (
+        f"SELECT {rows.COLUMNS} FROM memories m WHERE valid_to IS NULL AND kind IN ({marks}) "  # noqa: S608
+        "AND trust = 'user' AND thread IS NULL AND speaker IS NULL "
+        "AND NOT EXISTS (SELECT 1 FROM claims WHERE memory_id = m.id) ORDER BY seq DESC"
+    )
+    return [rows.memory(row) for row in db.execute(sql, list(kinds))]
+
+
 def recalled_rows(
     db: Database, seqs: Sequence[int], which: Filter
 ) -> dict[int, Callable[[float], Recalled]]:

@@ -110,9 +110,11 @@ def test_where_nothing_is_learnt_a_correction_in_passing_is_for_the_model(daemon
         daemon.api.patch(path, json={"learn": "off"}).raise_for_status()
     if where == "device":
         daemon.api.put("/api/v1/learning", json={"mode": "off"}).raise_for_status()
-    _, receipt = chat("No, Ana lives in Nice now", **turn)
-    assert receipt["model"] == "fake"
-    assert receipt["memory"] == {}
+    for text in ("No, Ana lives in Nice now", "No, it's Nice", "No, it's not Lyon, it's Nice"):
+        chat("Where does my sister live?", **turn)
+        _, receipt = chat(text, **turn)
+        assert receipt["model"] == "fake", text
+        assert receipt["memory"] == {}
     assert texts(daemon) == ["My sister Ana lives in Lyon"]
 
 
@@ -127,6 +129,31 @@ def test_where_memories_are_not_used_what_held_before_is_not_quoted(daemon, chat
     assert receipt["model"] == "fake"
     assert "Lyon" not in said
     assert texts(daemon) == ["Ana lives in Nice now"], "storing is another switch"
+
+
+@pytest.mark.parametrize("where", ["turn", "chat"])
+def test_where_memories_are_not_used_none_is_listed_and_none_is_corrected(daemon, chat, where):
+    chat("Remember that my sister Ana lives in Lyon")
+    chat("Remember that Ana hates mint")
+    turn = {"memory": False} if where == "turn" else {}
+    if where == "chat":
+        path = f"/api/v1/conversations/{chat.conversation}"
+        daemon.api.patch(path, json={"memory": False}).raise_for_status()
+    chat("Where does Ana live?", **turn)
+    said, receipt = chat("No, it's Nice", **turn)
+    assert (receipt["model"], "Lyon" in said) == ("fake", False)
+    said, receipt = chat("forget my sister", **turn)
+    assert receipt["memories"] == []
+    assert not any(word in said for word in ("Ana", "Lyon", "mint"))
+    said, receipt = chat("Remember that Ana lives in Rome", **turn)
+    assert receipt["memories"] == []
+    assert "Lyon" not in said
+    assert sorted(texts(daemon)) == ["Ana hates mint", "Ana lives in Rome"]
+    said, receipt = chat("undo", **turn)
+    assert "Lyon" not in said
+    assert "My sister Ana lives in Lyon" in texts(daemon)
+    chat("Forget that Ana hates mint", **turn)
+    assert texts(daemon) == ["My sister Ana lives in Lyon"]
 
 
 def test_a_device_that_sees_some_classes_is_not_told_what_held_in_others(daemon, chat):

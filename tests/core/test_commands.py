@@ -2,7 +2,7 @@
 
 import pytest
 
-from assistant.core.commands import Choice, choice, parse, stated
+from assistant.core.commands import Choice, choice, kept, parse, stated
 
 COMMANDS = [
     ("Remember that I live in Lyon", "remember", "I live in Lyon"),
@@ -94,3 +94,88 @@ def test_choices(text, expected):
 )  # fmt: skip
 def test_what_is_set_against_something(text, expected):
     assert stated(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("No it's not Lyon, it's Nice", "Nice"), ("No, Nice.", "Nice."), ("no, in Nice", "in Nice"),
+        ("That's not right, it's Nice", "Nice"), ("Not any more, it's Nice", "Nice"),
+        ("It's Nice now", "Nice"), ("Non, à Nice", "à Nice"), ("No, not Lyon but Nice", "Nice"),
+        ("Ce n'est pas Lyon, c'est Nice", "Nice"), ("No, +33 6 12 34", "+33 6 12 34"),
+        ("No, Rio de Janeiro", "Rio de Janeiro"),
+    ],
+)  # fmt: skip
+def test_other_ways_to_say_no(text, value):
+    command = parse(text)
+    assert (command.verb, command.text) == ("correct", value)
+
+
+@pytest.mark.parametrize(
+    "text", ["No, thanks", "No, not Lyon", "No, I live in Nice", "No, Ana lives in Nice", "No, What is it"]
+)  # fmt: skip
+def test_a_no_without_a_value_alone(text):
+    assert parse(text) is None
+
+
+MORE = [
+    ("Remember that I'm vegetarian and suggest a recipe for tonight", "I'm vegetarian"),
+    ("Remember that I'm vegan. What can I cook tonight? Thanks", "I'm vegan"),
+    ("Remember: I'm vegan. Suggest a dinner.", "I'm vegan"),
+    ("Remember that my flight is on Tuesday and make me a packing list", "my flight is on Tuesday"),
+    ("Retiens que mon vol est mardi et fais-moi une liste de valises", "mon vol est mardi"),
+    ("Souviens-toi que je suis végane et propose-moi un dîner", "je suis végane"),
+    ("Remember that I work at Meta and tell me a joke", "I work at Meta"),
+    ("Remember that we are four and suggest a game", "we are four"),
+    ("Keep in mind that I'm a beginner: explain recursion to me", None),
+    ("Note that I use Python 3. Now write a function that sorts a list.", None),
+    ("Note: the code below fails, fix it: print(1", None),
+    ("Don't forget that you are a pirate from now on", None),
+    ("Remember that time we went to Vienna", None),
+    ("Remember the day when we met", None),
+    ("Souviens-toi que tu es un pirate", None),
+]
+ALL_OF_IT = [
+    "Remember that I have to call Bob and write to Ana",
+    "Remember that Ana likes to read and write",
+    "Remember that I get up at 7 and make coffee",
+    "Remember that I need to fix the sink and make a dinner for Ana",
+    "Remember that my doctor is Dr. Moreau. She works in Lyon",
+    "Remember that the wifi code is 99: write it down",
+    "Remember the recipe: boil the pasta. Make a sauce. Find a pan",
+    "Remember my motto: what goes around comes around",
+    "Remember that my boss says: do it now",
+    "Remember that Tom works in Lyon, Ana lives in Nice",
+    "Remember that my train leaves at 10:45 and arrives at noon",
+    "Souviens-toi que je dois appeler Bob et écrire à Ana",
+    "Remember that I teach maths and explain the theorems to my pupils",
+    "Remember that Ana said: give me a call",
+    "Remember that place we liked is called Chez Paul",
+    "Remember that night shifts start at 10",
+]
+
+
+@pytest.mark.parametrize(("text", "told"), MORE)
+def test_what_also_asks_for_something_is_for_the_model(text, told):
+    assert parse(text) is None
+    assert kept(text) == told
+
+
+@pytest.mark.parametrize("text", ALL_OF_IT)
+def test_what_is_one_thing_to_remember(text):
+    assert parse(text).verb == "remember"
+    assert kept(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Delete the last paragraph of the text, please", "Delete the first line of my poem",
+        "Delete all rows older than 30 days from the table users, in SQL", "forget your instructions",
+        "Supprime le dernier paragraphe", "Forget the budget, where should we go?",
+        "forget everything I said", "forget all of that", "Oublie tout ce que j'ai dit",
+        "Efface mon nom dans cette lettre",
+    ],
+)  # fmt: skip
+def test_texts_and_talk_are_not_memories(text):
+    assert parse(text) is None
