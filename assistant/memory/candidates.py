@@ -12,7 +12,7 @@ import unicodedata
 
 import msgspec
 
-from assistant.memory import claims, predicates
+from assistant.memory import claims, earnest, predicates
 from assistant.memory.attributes import ATTRIBUTES, attribute, key
 from assistant.memory.claims import ME, Claim, Who
 from assistant.memory.kin import KIN
@@ -47,7 +47,8 @@ _CUES: dict[str, str] = {
     "owns": r"have|has|own|owns|bought|got|ai|possède|achetée?", "habit": r"every|always|usually|each|chaque|toujours|tous les",
     "name": r"name|called|call me|appell\w+|nom|prénom", "phone": r"phone|number|numéro|téléphone|portable",
     "email": r".*@", "address": r"address|street|adresse|rue", "school": r"study|studies|school|university|étudie|école|université",
-    "status": r"married|single|divorced|engaged|retired|widowed|mariée?|célibataire|divorcée?|retraitée?",
+    "status": r"married|single|divorced|engaged|widowed|mariée?|célibataire|divorcée?",
+    "activity": r"retired|unemployed|retraitée?|retraite|chômage",
     "medication": r"take|takes|pills?|medication|prends|médicament\w*|traitement",
     "condition": r"have|has|diagnosed|suffer|ai|souffre|atteinte?", "size": r"size|pointure|taille",
     "height": r"tall|height|mesure|taille", "weight": r"weigh|weight|pèse|poids",
@@ -97,6 +98,8 @@ def check(text: str, proposed: dict[str, str], about: Who | None = None) -> Cand
         return None
     sentence = claims.stating(text, quote)
     if sentence is None or not _has(quote, value) or not predicates.plausible(name, value):
+        return None
+    if earnest.denied(claims.clause(sentence, quote, value), disliked=name == "dislikes"):
         return None
     if name not in _ROLES and not re.search(rf"\b(?:{_CUES[name]})\b", sentence, re.I):
         return None
