@@ -8,16 +8,20 @@ SENTENCE_HEAD = r"(?:^|[.!?;\n]\s*)\W*"
 _HEDGED = re.compile(
     r"\b(?:if|whether|unless|would|could|might|maybe|perhaps|probably|imagine|imagining|suppose|"
     r"supposing|pretend|wish|hope|hypothetically|let's say|dream\w*|used to|kidding|jok(?:e|es|ing)|"
-    r"lol|haha\w*|says?|said|saying|told|tells|wrote|writes|according|thinks?|thought|believes?|lied|lying|"
+    r"sort of|kind of|kinda|sorta|lol|haha\w*|says?|said|saying|told|tells|wrote|writes|according|thinks?|thought|believes?|lied|lying|"
     r"si|s'il|s'ils|peut-être|imagine[zr]?|imaginons|disons|supposons|supposer|rêve|rêvé|aimerais|"
     r"voudrais|pourrais|serais|plaisante|mdr|dit que|dit|disait|raconte|selon|autrefois|croit|pense|"
     r"dirait|menti|wenn|vielleicht|quizás|tal vez|forse|talvez)\b",
 )
 """For text in lower case, as `rules.TRIGGER`."""
+_CORRECTED = re.compile(
+    r", (?:no|non|sorry|pardon|wait|or rather|enfin|plutôt|nein|perdón|scusa),? "
+)
+"""Within a sentence, what follows takes back what stood before."""
 _QUOTED = re.compile(r"[\"“«][^\"”»]*\s[^\"”»]*\s[^\"”»]*[\"”»]|^\s*>")
 _TALE = (
     r"(?:novel|story|tale|book|game|film|movie|play|script|screenplay|song|poem|fantasy|exercise|example|"
-    r"simulation|rpg|campaign|chapter|scene|dialogue|role-?play|roman|histoire|récit|conte|livre|jeu|pièce|"
+    r"simulation|rpg|campaign|chapter|scene|dialogue|role-?play|scenario|roman|histoire|récit|conte|livre|jeu|pièce|"
     r"chanson|poème|exercice|exemple|dialogue|scène|scénario)"
 )
 _ASIDE = re.compile(
@@ -26,6 +30,9 @@ _ASIDE = re.compile(
     rf"(?:^|[,:(]\s*)(?:for|pour) (?:my|our|the|this|mon|ma|l'|cet|cette|ce|le|la) ?(?:\w+ )?{_TALE}\b|"
     r"(?:^|[,:(]\s*)(?:and |but |et |mais )?(?:when (?:i|we|he|she|my)\b|as an? (?:\w+ )?(?:child|kid|boy|girl|teen\w*|"
     r"student|baby|adult)\b|(?:back )?in (?:[a-z]+ )?(?:19|20)\d\d\b|back (?:then|when)\b|(?:many |\w+ )?years ago\b|"
+    r"(?:at (?:the age of |age )?|aged )(?:\d{1,2}|five|six|seven|eight|nine|ten|\w+teen|twenty\S*|thirty\S*),|before (?:that|then)\b|"
+    r"à (?:l'âge de )?(?:\d{1,2}|\w+) ans\b|in (?:another|a past|a previous|a parallel) (?:life|universe|world)\b|in theory\b|on paper\b|"
+    r"in the (?:(?:19|20)?\d0s|'\d0s|fifties|sixties|seventies|eighties|nineties|noughties)\b|dans les années\b|"
     r"at (?:that|the) time\b|in (?:those days|the past|my (?:youth|childhood|twenties|thirties|next life))\b|"
     r"starting\b|(?:as of|from) (?:next|monday|tuesday|wednesday|thursday|friday|saturday|sunday|january|february|"
     r"march|april|may|june|july|august|september|october|november|december)\b|next (?:week|month|year|spring|summer|"
@@ -40,24 +47,27 @@ _BORN = re.compile(r"\b(?:born|née?|geboren|nac(?:í|ió)|nat[oa]|nasc(?:i|eu))
 _IN_JEST = re.compile(
     r"\b(?:just )?(?:kidding|joking|messing with you|pulling your leg)\b|\b(?:it|that|this) (?:is|was) a joke\b|"
     r"\b(?:it|that)'s a joke\b|\bj/k\b|(?:^|[.!…]\s*)(?:jk|psych|not!+)(?:\W*$)|\.\.+ ?not\b\W*$|… ?not\b\W*$|"
-    r"\bapril fools?\b|\bje (?:plaisante|rigole|blague|déconne)\b|\bc'(?:est|était) (?:une blague|pour rire)\b|"
+    r"\bapril fools?\b|\b(?:obviously not|of course not|not really)\W*$|\b(?:sorry|no|wait|oops|pardon),? i meant?\b|"
+    r"\b(?:scratch that|i take that back)\b|\bje (?:plaisante|rigole|blague|déconne)\b|\bc'(?:est|était) (?:une blague|pour rire)\b|"
     r"\bpoisson d'avril\b|\b(?:nur|war) (?:ein )?(?:scherz|witz|spa(?:ß|ss))\b|\b(?:es|era) (?:una )?broma\b|"
     r"\b(?:sto )?scherz(?:o|ando|avo)\b|\b(?:é|era) brincadeira\b"
 )
 _ASKED = (
-    r"(?:(?:hey|hi|hello|ok|okay|so|now|then|bonjour|salut)[,!]?\s+)?(?:(?:please|kindly|s'il (?:te|vous) pla[iî]t|stp|svp)[,\s]+)?"
-    r"(?:(?:can|could|would|will) (?:you |u )(?:please |kindly )?|i (?:want|need|would like)(?: you)? to |i'd like you to |"
-    r"(?:peux|pourrais|veux)[- ]tu |tu (?:peux|pourrais) |(?:pouvez|pourriez)[- ]vous |help me(?: to)? |let's |aide[- ]moi à )?(?:please )?"
+    r"(?:(?:hey|hi|hello|ok|okay|so|now|then|first|bonjour|salut|please|kindly|s'il (?:te|vous) pla[iî]t|stp|svp|"
+    r"(?:can|could|would|will) (?:you|u)(?: mind)?|i (?:want|need|have|would like)(?: you)? to|i'd like you to|help me(?: to)?|let's|"
+    r"(?:peux|pourrais|veux)[- ]tu|tu (?:peux|pourrais)|(?:pouvez|pourriez)[- ]vous|aide[- ]moi à|je (?:dois|veux)|"
+    r"kannst du|könntest du|bitte|puedes|podrías|por favor|puoi|potresti|per favore|podes|pode)[,!]?\s+)*"
 )
 _EDITS = (
     r"(?:translate|rewrite|rephrase|paraphrase|summari[sz]e|correct|proofread|proof-read|fix|improve|polish|shorten|edit|"
     r"check|review|revise|reword|format|analy[sz]e|tradui\w*|corrige\w*|résume\w*|réécri\w*|reformule\w*|"
-    r"améliore\w*|relis\w*|relire|vérifie\w*)"
+    r"améliore\w*|relis\w*|relire|vérifie\w*|(?:translat|rewrit|rephras|summari[sz]|correct|proofread|fix|improv|check|review)ing|"
+    r"übersetz\w*|korrigier\w*|traduc\w*|correg\w*|corrig\w*|traduz\w*)"
 )
 _TASKS = (
     rf"(?:{_EDITS}|write|explain|complete|continue|pretend|act|say|repeat|imagine|role-?play|compose|draft|make up|"
     r"invent|create|generate|play|écri\w*|répète\w*|fais comme|joue\w*|invente\w*|imagine\w*|rédige\w*|complète\w*|"
-    r"continue\w*|übersetze\w*|schreib\w*|korrigiere\w*|traduce\w*|escribe|corrige|traduci\w*|scrivi|correggi)"
+    r"continue\w*|schreib\w*|escribe|scrivi|escreve)"
 )
 _TASK = re.compile(rf"\W*{_ASKED}{_TASKS}\b")
 _TASK_HERE = re.compile(
@@ -73,7 +83,7 @@ _PART = re.compile(
     r"life ?saver|legend|gem|hero|sweetheart|angel|super|vrai|chef\b|ange|génie|amour)|"
     rf"{SENTENCE_HEAD}{_ASKED}(?:act as|act like|pretend|role-?play|play the (?:role|part)|imagine|let's (?:play|pretend)|"
     r"we are (?:playing|role-?playing)|we're (?:playing|role-?playing)|fais comme|fais semblant|joue le rôle|jouons|imagine|imaginons)\b|"
-    rf"\b(?:story|novel|tale|poem|screenplay|fairy tale) (?:about|of|in which|where)\b|\bin character\b|"
+    rf"\b(?:story|novel|tale|poem|screenplay|fairy tale) (?:about|of|in which|where)\b|\bin character\b|\brole-?play|\bonce upon a time\b|\bil était une fois\b|"
     r"\b(?:une?|mon|ma|cette?) (?:histoire|conte|roman|poème) (?:sur|de|où|dans)\b"
 )
 
@@ -82,6 +92,8 @@ def hedged(sentence: str) -> bool:
     """Whether a sentence states nothing plainly, of today, in its author's own words."""
     lowered = sentence.lower().replace("’", "'")
     if sentence.endswith("?") or _HEDGED.search(lowered) or _QUOTED.search(sentence):
+        return True
+    if _CORRECTED.search(lowered):
         return True
     return _ASIDE.search(lowered) is not None and _BORN.search(lowered) is None
 

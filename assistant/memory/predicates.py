@@ -42,7 +42,7 @@ VERBS = frozenset(
 )
 _END = re.compile(
     r"[\s,]*\b(?:now|these days|nowadays|at the moment|right now|currently|instead|again|too|as well|"
-    r"actually|today|yesterday|recently|already|since .+|because .+|last (?:week|month|year|\w+day|spring|summer|autumn|winter)|"
+    r"actually|for good|pour de bon|définitivement|today|yesterday|recently|already|since .+|because .+|last (?:week|month|year|\w+day|spring|summer|autumn|winter)|"
     r"this (?:week|month|year|morning)|(?:a|two|three|\d+) (?:days?|weeks?|months?|years?) ago|"
     r"maintenant|désormais|aujourd'hui|hier|depuis .+|parce que .+|en ce moment|actuellement|"
     r"(?:la semaine|le mois|l'an|l'année) derni(?:er|ère)|il y a .+|du coup|finalement|"
@@ -51,18 +51,28 @@ _END = re.compile(
 )
 _PLACE_END = re.compile(
     r"[\s,]+(?:(?:with|near|for|as|comme|avec|près de|close to|from now|on|mit|con|com) .+|"
+    r"together|alone|ensemble|seule?|by (?:myself|ourselves)|proper|"
     rf"(?:in|en|last|this) (?:early |late |mid-?)?{MONTHS})$",
     re.I,
+)
+_HOW_ONE_WORKS = re.compile(
+    r"(?<=\w) (?:(?:in|à|en|au) (?:the )?[A-ZÀ-Þ].*|remotely|full[- ]time|part[- ]time|from home|à (?:plein|mi-)\W?temps)$"
 )
 _OTHER_TIMES = re.compile(
     rf"\b(?:(?:in|en|around|vers) (?:early |late |{MONTHS} )?(?:19|20)\d\d|when(?:ever)?|while|as an? (?:child|kid|boy|girl|"
     r"teen\w*|student|baby)|during|until|till|before|once|quand|lorsque|pendant|jusqu\w*|avant|als (?:ich|kind)|cuando|"
     rf"from (?:next|this|monday|tuesday|wednesday|thursday|friday|saturday|sunday|{MONTHS})|starting|as of|"
     r"next (?:week|month|year|\w+day|spring|summer|autumn|winter)|tomorrow|soon|for now|à partir d\w*|dès|demain|"
-    r"bientôt|(?:la semaine|le mois|l'an|l'année) prochaine?|years? ago|il y a (?:\S+ )?ans)\b",
+    r"bientôt|(?:la semaine|le mois|l'an|l'année) prochaine?|"
+    r"for (?:the|an?|two|three|four|\d+|some|several) (?:\w+ )?(?:days?|weeks?|weekend|months?|years?|summer|winter|spring|autumn|"
+    r"fall|holidays?|semester|season|while)|pour (?:l'|les? |la |une? |\w+ )(?:\w+ )?(?:jours?|semaines?|mois|ans?|année|été|"
+    r"hiver|vacances|week-end)|temporarily|temporairement|in the (?:(?:19|20)?\d0s|'\d0s|\w+ties)|"
+    r"dans les années|at (?:the age of )?\d+|aged \w+|in my (?:teens|youth|childhood|\w+ties)|part of|half (?:the|of))\b",
     re.I,
 )
 """With these words a state of today is not what is told."""
+_YEARS_AGO = re.compile(r"\b(?:years? ago|il y a (?:\S+ )?ans)\b", re.I)
+"""What began so may be over; what ended so has ended."""
 _STATES = frozenset("home employer job status activity pregnancy car diet school".split())
 _LEAVING = re.compile(
     r"\b(?:this (?:morning|afternoon|evening)|today|tonight|hours? ago|minutes? ago|early|late|at \d.*|"
@@ -134,7 +144,9 @@ def match(rest: str, *, small: bool = False) -> Match | None:
             name, negated = ("likes", True) if any_more else ("dislikes", False)
         elif any_more and not negated:
             return None
-        if name in _STATES and _OTHER_TIMES.search(whole):
+        if name in _STATES and (
+            _OTHER_TIMES.search(whole) or (not negated and _YEARS_AGO.search(whole))
+        ):
             return None
         kept = _value(name, value)
         if kept is None:
@@ -283,6 +295,8 @@ def _value(name: str, value: str) -> str | None:
     value = value.strip(" .,!:;\"'")
     if name in {"home", "employer", "birthplace", "origin"}:
         value = _PLACE_END.sub("", value)
+        if name == "employer":
+            value = _HOW_ONE_WORKS.sub("", value)
         if len(value.split()) > 5:
             return None
     if name == "job":

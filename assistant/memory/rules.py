@@ -22,7 +22,7 @@ _MARITAL = r"(?:single|married|divorced|engaged|widowed)"
 _FAMILLE = r"(?:célibataire|mariée?|divorcée?|fiancée?|veuf|veuve)"
 _HEALTH = r"(?:coeliac|celiac|gluten[- ]free|(?:lactose|gluten)[- ]intolerant|diabetic|asthmatic)"
 _SANTE = r"(?:c(?:œ|oe)liaque|intolérante? au (?:lactose|gluten)|diabétique|asthmatique)"
-_IN = r"(?P<link>à|en|au|aux|dans|chez)"
+_IN = r"(?P<link>à|en|au|aux|dans)"
 _THERE = (
     r"(?:moved|relocated)\s+(?:house\s+|(?:back|over|away|out)\s+)?(?:from .+?\s+)?(?:back\s+)?to"
 )
@@ -112,7 +112,7 @@ TRIGGER = re.compile(
     r"adores?|prefers?|hates?|dislikes?|detests?|stand|speaks?|drives?|go(?:es)?|changed|isn['’]t|aren['’]t|"
     r"habite|habitons|vis|vit|vivons|loge|réside|déménagé|emménagé|déménager|emménager|installée?|suis|est|"
     r"sont|née?|viens|vient|travaille|bosse|quitté|aime|adore|préfère|déteste|hais|hait|parle|ans|appelle|"
-    r"wohnen?|wohnt|leben?|lebt|bin|sind|ist|heißt|vivo|vive|vivimos|vivemos|viviamo|mudé|mudó|mudamos|mudámos|"
+    r"wohnen?|wohnt|leben?|lebt|bin|sind|ist|heißt|llama|chiama|chama|vivo|vive|vivimos|vivemos|viviamo|mudé|mudó|mudamos|mudámos|"
     r"mudado|abito|abita|abitiamo|sono|siamo|moro|mora|moramos|mudei|mudou|es|è|é)\b|['’](?:m|s|re)\b",
 )
 """A word that some rule needs: what has none of them is not read at all. For text in lower case: with

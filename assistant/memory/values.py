@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from assistant.memory.kin import KIN
@@ -98,7 +99,7 @@ _MAKES = frozenset(
     smart subaru suzuki tesla toyota volkswagen volvo vw golf polo clio twingo corsa fiesta yaris corolla
     civic passat""".split()
 )
-_ARTICLE = re.compile(r"(?:the|an?|la|le|les|un|une|el|los|las|der|die|das|o)\s+|l'", re.I)
+_ARTICLE = re.compile(r"^(?:(?:the|an?|la|le|les|un|une|el|los|las|der|die|das|o)\s+|l')", re.I)
 _PATTERNS = {
     name: re.compile(rule, re.I)
     for name, rule in {
@@ -167,6 +168,11 @@ def person(value: str, *, small: bool = False) -> bool:
     return 0 < len(words) <= 4 and (capital or (small and len(words) == 1 and not _remark(value))) and not _people(value)  # fmt: skip
 
 
+_PLACE_WORDS = frozenset(
+    """of de du des d' la le les l' the and y sur sous en in am an der den ob upon on by les lez di do da dos del el al i near
+    centre center city county state province region area side district arrondissement village island suburbs north south east west""".split()
+)
+"""In lower case within the name of a place."""
 _PARTICLES = frozenset("de du da di le la van von der den of dos bin ibn al el y e d'".split())
 
 
@@ -182,6 +188,12 @@ def _place(value: str, *, small: bool) -> bool:
     if _NO_PLACE.match(value) or len(value.split()) > 5:
         return False
     bare = _ARTICLE.sub("", value, count=1)
+    after = itertools.dropwhile(lambda word: not _capital(word, 1), bare.split())
+    if any(
+        not (_capital(word, 1) or word.casefold() in _PLACE_WORDS or word[0].isdigit())
+        for word in after
+    ):
+        return False
     return _capital(bare, 4) or (small and len(bare.split()) <= 3)
 
 
