@@ -58,6 +58,7 @@ _CUES: dict[str, str] = {
 }  # fmt: skip
 LEARNABLE = tuple(sorted({*_CUES, *_ROLES} & set(ATTRIBUTES)))
 """The attributes that a model may propose."""
+_MOVED = re.compile(r"\b(?:moved?|moving|relocat\w+|(?:dé|em)ménag\w+|installée?)\b", re.I)
 _FIRST = re.compile(
     r"\b(?:i|i'm|i've|my|mine|we|our|je|j'|mon|ma|mes|nous|notre|nos|m'\w+)(?:\b|(?<='))", re.I
 )
@@ -110,7 +111,8 @@ def check(text: str, proposed: dict[str, str], about: Who | None = None) -> Cand
         name, who = who.role, ME  # "my brother is called Marko" says who the brother is
     # "She lives in Nice" stands for nobody once it stands alone.
     alone = claims.alone(sentence, who)
-    return _candidate(Claim(who, name, value.strip(" .,!")), alone, quote)
+    state = _MOVED.search(sentence) is None
+    return _candidate(Claim(who, name, value.strip(" .,!"), state=state), alone, quote)
 
 
 def _candidate(claim: Claim, text: str, quote: str) -> Candidate:

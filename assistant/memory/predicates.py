@@ -299,6 +299,8 @@ def _value(name: str, value: str) -> str | None:
             value = _HOW_ONE_WORKS.sub("", value)
         if len(value.split()) > 5:
             return None
+    if name == "car":
+        value = re.sub(r"(?<=\w) (?:to|at|every|on|in|for|from|around|pour|à) .*$", "", value)
     if name == "job":
         value = re.sub(r"^(?:an?|the|un|une)\s+", "", value)
     if not value or len(value.split()) > VALUE_WORDS or NO_VALUE.match(value):

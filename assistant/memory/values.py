@@ -33,6 +33,8 @@ _REMARK = re.compile(
     r"stolen|missing|gone|full|empty|great|good|bad|best|fine|ok|okay|nice|lovely|awful|terrible|horrible|"
     r"wonderful|amazing|beautiful|ugly|boring|weird|strange|common|rare|unusual|funny|high|low|higher|lower|"
     r"expensive|cheap|new|old|late|early|long|short|big|small|huge|tiny|important|different|the (?:same|best|worst)|"
+    r"an? (?:joke|mess|nightmare|disaster|pain|problem|secret|mystery|bit|lot|little|shame|scam)|stuck|closed|open|shut|sold|cancelled|"
+    r"losing|winning|playing|tight|flexible|fixed|approaching|past|"
     r"private|public|unknown|confidential|secure|weak|strong|expired|expiring|ready|soon|coming|"
     r"tomorrow|today|yesterday|slow|fast|working|ringing|unavailable|available|back|always|often|"
     r"pas|plus|jamais|trop|très|assez|si|moins|aussi|encore|déjà|bientôt|demain|en|à|au|aux|dans|chez|"
@@ -68,12 +70,16 @@ _NO_PLACE = re.compile(
     r"(?:an?|my|our|his|her|their|your|fear|hope|peace|poverty|sin|harmony|silence|misery|luxury|pain|style|"
     r"constant|un|une|mon|ma|mes|son|sa|notre|la (?:même|peur|maison|campagne|rue)|le même|bed|town|work|"
     r"bureau|côté|couple|coloc\w*|famille|paix|harmonie|ville|deux|plein|temps|"
-    r"(?:the )?(?:left|right|next|last|first|same|past|present|future|moment|version|chapter|page)|"
-    r"linux|ubuntu|debian|windows|android|ios|macos|mac|iphone|gmail|outlook|signal|whatsapp|telegram|"
-    r"firefox|chrome|python|rust|typescript|javascript|java|react|postgres\w*|kubernetes|aws|azure|github|gitlab)\b|"
+    r"(?:the )?(?:left|right|next|last|first|same|past|present|future|moment|version|chapter|page))\b|"
     r".*\b(?:house|flat|apartment|appartement|étage|floor)\b",
     re.I,
 )
+_PRODUCTS = re.compile(
+    r"(?:linux|ubuntu|debian|windows|android|ios|macos|mac|iphone|gmail|outlook|signal|whatsapp|telegram|"
+    r"firefox|chrome|python|rust|typescript|javascript|java|react|postgres\w*|kubernetes|aws|azure|github|gitlab)\b",
+    re.I,
+)
+"""What one moves to, and does not live in."""
 _NO_EMPLOYER = re.compile(
     r"(?:the |l')?(?:nights?|home|noon|midday|midnight|dawn|dusk|weekends?|free|money|fun|food|peanuts|least|most|once|"
     r"times|hours|years|months|weeks|days|ages|all|height|heights|full|half|maximum|speed|ease|office|desk|"
@@ -110,7 +116,7 @@ _PATTERNS = {
         "height": r".{0,8}\d.*", "weight": r".{0,8}\d.*", "size": r".{0,8}\d.*|(?:x*[sl]|m)",
         "salary": r"(?:about |around |roughly |environ |~ ?)?[€$£]? ?\d.*",
         "rent": r"(?:about |around |roughly |environ |~ ?)?[€$£]? ?\d.*",
-        "pin": r".*\d.*", "code": r".*\d.*",
+        "pin": r"[\w#*-]*\d[\w#*-]*(?: \d+)*(?: (?:at|for|of|de|pour|à) .+)?", "code": r"[\w#*-]*\d[\w#*-]*(?: \d+)*(?: (?:at|for|of|de|pour|à) .+)?",
         "blood_type": r"(?:ab|a|b|o|0)\b.*|(?:ab|[abo0])[+-].*",
         "diet": rf"(?:an? |the |le |la )?(?:{DIET}|{REGIME}|{_OTHER_DIETS})(?: (?:diet|one))?",
     }.items()
@@ -138,7 +144,7 @@ def fits(name: str, value: str, *, small: bool = False) -> bool:
     if name in PLACES:
         return _place(value, small=small)
     if name == "employer":
-        return _NO_EMPLOYER.match(value) is None
+        return value[0].isupper() or _NO_EMPLOYER.match(value) is None
     if name == "job":
         return _NO_JOB.match(value) is None
     return name != "car" or (_NO_CAR.match(value) is None and _make(value))
@@ -154,7 +160,7 @@ def said_of(name: str, value: str, *, small: bool = False) -> bool:
             not _remark(value)
             and not _people(bare)
             and (_capital(bare, 1) or (name == "car" and _make(bare)))
-            and re.match(r"[a-zß-ÿ]+(?:ed|ing)\b", bare) is None
+            and re.match(r"[a-zß-ÿ]{3,}(?:ed|ing)\b", bare) is None
         )
     if name == "address":
         return not _remark(value) and bool(re.search(r"\d", value) or _capital(value, 1))
@@ -185,7 +191,9 @@ def _people(value: str) -> bool:
 
 
 def _place(value: str, *, small: bool) -> bool:
-    if _NO_PLACE.match(value) or len(value.split()) > 5:
+    if not value[0].isupper() and _NO_PLACE.match(value):
+        return False
+    if _PRODUCTS.match(value) or len(value.split()) > 5:
         return False
     bare = _ARTICLE.sub("", value, count=1)
     after = itertools.dropwhile(lambda word: not _capital(word, 1), bare.split())
