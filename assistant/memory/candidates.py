@@ -12,7 +12,7 @@ import unicodedata
 
 import msgspec
 
-from assistant.memory import claims, earnest, predicates
+from assistant.memory import claims, earnest, predicates, pronouns
 from assistant.memory.attributes import ATTRIBUTES, attribute, key
 from assistant.memory.claims import ME, Claim, Who
 from assistant.memory.kin import KIN
@@ -104,7 +104,7 @@ def check(text: str, proposed: dict[str, str], about: Who | None = None) -> Cand
         return None
     if name not in _ROLES and not re.search(rf"\b(?:{_CUES[name]})\b", sentence, re.I):
         return None
-    who = _subject(proposed.get("subject", ""), sentence, about)
+    who = _subject(proposed.get("subject", ""), sentence, about, text)
     if who is None or (name in _ROLES and not _role(name, sentence)):
         return None
     if name == "name" and who.role:
@@ -120,7 +120,7 @@ def _candidate(claim: Claim, text: str, quote: str) -> Candidate:
     return Candidate(claim, text, quote, sensitivity(text, claim.attribute), kind.importance)
 
 
-def _subject(said: str, sentence: str, about: Who | None) -> Who | None:
+def _subject(said: str, sentence: str, about: Who | None, text: str) -> Who | None:
     """Whom it is about: the user, where the sentence says `I`; else somebody it names."""
     plain = _plain(said).casefold()
     if plain in {
@@ -140,9 +140,14 @@ def _subject(said: str, sentence: str, about: Who | None) -> Who | None:
         return None
     if who.me:
         return ME if _FIRST.search(sentence) else None
-    if who.pronoun:
-        return about
     words = set(words_in(sentence))
+    if who.pronoun:
+        meant = (
+            about is not None
+            and plain in words
+            and pronouns.may_mean(about.role, about.name, plain, text)
+        )
+        return about if meant else None
     return who if set(words_in(who.name or who.shown)) <= words else None
 
 

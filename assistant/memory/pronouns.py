@@ -59,6 +59,11 @@ def may_be(role: str, name: str, pronoun: str) -> bool:
     return role not in _WOMEN and (role in _MEN or first in _MALE or not _FEMALE.search(first))
 
 
+def may_mean(role: str, name: str, pronoun: str, text: str) -> bool:
+    """As `may_be`, in a text that speaks of nobody else."""
+    return may_be(role, name, pronoun) and not speaks_of_another(text, name, name)
+
+
 def names_another(text: str, shown: str) -> bool:
     """Whether a text names somebody besides, or the same name with another after it: "Tom Cruise"."""
     if _OF_THEIRS.search(text):

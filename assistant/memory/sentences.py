@@ -33,6 +33,7 @@ _CONTRACTIONS = (
     (re.compile(r"\b(I|we)'ve\b", re.I), r"\1 have"), (re.compile(r"\bcan't\b", re.I), "can not"),
     (re.compile(r"\bcannot\b", re.I), "can not"), (re.compile(r"n't\b", re.I), " not"),
     (re.compile(r"\b(she|he)'s\b", re.I), r"\1 is"),
+    (re.compile(r"\b(name|number|birthday|address|email|phone|password|code|pin|rent|salary)'s (?=[A-ZÀ-Þ\d+€$£]|now |on \d)"), r"\1 is "),
 )  # fmt: skip
 _I = re.compile(r"I(?:['’](?:m|ve|d|ll))?[,.!]?")
 

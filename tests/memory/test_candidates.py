@@ -3,6 +3,7 @@
 import pytest
 
 from assistant.memory.candidates import check, sensitivity, stated
+from assistant.memory.claims import Who
 
 
 def record(quote, value, attribute="home", subject="me"):
@@ -125,3 +126,23 @@ def test_the_rules_propose_by_themselves():
     )
     assert (likes.claim.value, likes.sensitivity) == ("tulips", "normal")
     assert stated("I don't live in Lyon any more") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "subject", "offered"),
+    [
+        ("She lives in Paris", "she", True), ("He lives in Paris", "he", False),
+        ("Eva lives in Paris", "she", False),
+        ("I met Eva. She lives in Paris", "she", False),
+        ("My colleague came. She lives in Paris", "she", False),
+    ],
+)  # fmt: skip
+def test_she_is_proposed_of_whoever_she_means(text, subject, offered):
+    quote = text.split(". ")[-1]
+    found = check(text, record(quote, "Paris", subject=subject), Who("Ana", name="Ana"))
+    assert (found is not None) is offered
+
+
+def test_a_state_that_is_proposed_is_no_move():
+    said = record("I live in France", "France"), record("I moved to France", "France")
+    assert [check(one["quote"], one).claim.state for one in said] == [True, False]

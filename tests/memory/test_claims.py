@@ -8,6 +8,7 @@ import pytest
 
 from assistant.memory.claims import Who, claims, read
 from assistant.memory.earnest import to_work_on
+from assistant.memory.places import may_be_in
 
 
 def said(text, **how):
@@ -256,7 +257,8 @@ def test_one_value_is_not_taken_for_another_kind(text, expected):
         ("My old phone number is 12 34", "old phone number 12 34"), ("On a déménagé à Porto", "home Porto"),
         ("On habite à Porto maintenant", "home Porto"), ("On aime le café", None),
         ("I just turned 41", "age 41"),
-        ("Je viens d'avoir 41 ans", "age 41"), ("I told you, I live in Porto", "home Porto"),
+        ("Je viens d'avoir 41 ans", "age 41"), ("My name's Bob", "name Bob"),
+        ("My new number's 56 78", "phone 56 78"), ("I told you, I live in Porto", "home Porto"),
         ("No, I said I moved to Porto", "home Porto"),
         ("I already told you I live in Porto", "home Porto"),
         ("Je t'ai dit que j'habite à Porto", "home Porto"),
@@ -314,3 +316,20 @@ def test_it_takes_little_time():
         read(text * 5)
         to_work_on(text * 5)
     assert (time.process_time() - begun) / 20 < 0.02  # 2 ms on a machine that is not busy
+
+
+@pytest.mark.parametrize(
+    ("place", "wider", "expected"),
+    [
+        ("lyon", "france", True), ("lyon", "spain", False), ("rennes", "brittany", True),
+        ("rennes", "bavaria", False),
+        ("xville", "brittany", True), ("france", "brittany", False), ("brittany", "france", True),
+        ("brittany", "germany", False),
+        ("lyon", "europe", True), ("toronto", "europe", False), ("france", "europe", True),
+        ("france", "spain", False),
+        ("lyon", "nice", False), ("california", "texas", False), ("austin", "california", True),
+        ("edinburgh", "uk", True),
+    ],
+)  # fmt: skip
+def test_which_place_may_lie_in_which(place, wider, expected):
+    assert may_be_in(place, wider) is expected
