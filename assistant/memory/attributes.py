@@ -52,10 +52,11 @@ NOUNS: dict[str, str] = {
     noun.strip(): attribute
     for attribute, nouns in {
         "phone": "phone, phone number, mobile, mobile number, cell number, number, téléphone, "
-                 "numéro, numéro de téléphone, portable",
+                 "numéro, numéro de téléphone, portable, nummer, telefonnummer, handynummer, número, "
+                 "número de teléfono, teléfono, móvil, numero, numero di telefono, telefone",
         "email": "email, e-mail, email address, e-mail address, mail, adresse mail, adresse e-mail, adresse email",
-        "address": "address, postal address, adresse, adresse postale",
-        "birthday": "birthday, birth date, date of birth, anniversaire, date de naissance",
+        "address": "address, postal address, adresse, adresse postale, dirección, indirizzo, endereço",
+        "birthday": "birthday, birth date, date of birth, anniversaire, date de naissance, geburtstag, cumpleaños, compleanno",
         "age": "age, âge",
         "name": "name, full name, first name, nom, prénom",
         "home": "home town, hometown, city, town, ville",

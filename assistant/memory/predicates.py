@@ -46,7 +46,8 @@ _END = re.compile(
     r"this (?:week|month|year|morning)|(?:a|two|three|\d+) (?:days?|weeks?|months?|years?) ago|"
     r"maintenant|désormais|aujourd'hui|hier|depuis .+|parce que .+|en ce moment|actuellement|"
     r"(?:la semaine|le mois|l'an|l'année) derni(?:er|ère)|il y a .+|du coup|finalement|"
-    r"jetzt|ahora|adesso|ora|agora)$",
+    r"(?:el año|la semana|el mes) pasad[oa]|l'anno scorso|la settimana scorsa|(?:letztes|letzte|letzten) (?:jahr|woche|monat)|"
+    r"o ano passado|jetzt|ahora|adesso|ora|agora)$",
     re.I,
 )
 _PLACE_END = re.compile(
@@ -88,7 +89,10 @@ _IS = (
 )
 _OWNED = (
     re.compile(rf"(?P<h>.{{2,40}}?)'s (?P<n>.{{2,40}}?) {_IS} {ADV}(?P<v>.+)", re.I),
-    re.compile(rf"(?P<h>)(?:{_MINE}) (?P<n>.{{2,40}}?) {_IS} (?:{ADV}{AVANT})(?P<v>.+)", re.I),
+    re.compile(
+        rf"(?P<h>)(?:(?:il|la|o|a) )?(?:{_MINE}) (?P<n>.{{2,40}}?) {_IS} (?:{ADV}{AVANT})(?P<v>.+)",
+        re.I,
+    ),
     re.compile(rf"(?P<h>)the (?P<n>.{{2,40}}?) {_IS} {ADV}(?P<v>.+)", re.I),
     re.compile(
         rf"(?:le |la |l')(?P<n>.{{2,40}}?) (?:de |d')(?P<h>.{{2,30}}?) {_IS} {AVANT}(?P<v>.+)", re.I

@@ -11,7 +11,7 @@ import re
 from assistant.memory.values import DIET, REGIME
 
 ADV = r"(?:(?:now|currently|actually|just|recently|really|also|still|finally|already|always|officially)\s+)*"
-AVANT = r"(?:(?:maintenant|désormais|actuellement|vraiment|aussi|toujours|enfin|récemment|bien|beaucoup|finalement)\s+)*"
+AVANT = r"(?:(?:maintenant|désormais|actuellement|vraiment|aussi|toujours|enfin|récemment|bien|beaucoup|finalement|de nouveau|à nouveau)\s+)*"
 _BE, _HAVE = r"(?:am|are|is)", r"(?:(?:have|has)\s+)?"
 _DO_NOT = r"(?:(?P<neg>do not|does not|no longer)\s+)?"
 _NOT = rf"(?:(?P<neg>not|no longer)\s+)?{ADV}"
@@ -70,8 +70,8 @@ _RULES: tuple[tuple[str, str, bool, str], ...] = (
     ("en", "age", True, rf"{_HAVE}{ADV}turned (?P<v>\d{{1,3}})"),
     ("en", "name", False, rf"{_BE} (?:called|named) (?P<v>.+)|go(?:es)? by (?P<w>.+)"),
     ("fr", "home", False, rf"{_ne('habite|habitons|vis|vit|vivons|loge|réside')}{_IN} (?P<v>.+)"),
-    ("fr", "home", True, rf"(?:ai|a|avons|viens de|vient de)\s+{AVANT}(?:déménagé|emménagé|déménager|emménager)\s+{AVANT}(?:de .+? )?{_IN} (?P<v>.+)"),
-    ("fr", "home", True, rf"(?:me suis|s'est) {AVANT}installée? {_IN} (?P<v>.+)"),
+    ("fr", "home", True, rf"(?:(?:ai|a|avons)\s+|(?:viens|vient) (?:de |d')){AVANT}(?:déménagé|emménagé|déménager|emménager)\s+{AVANT}(?:de .+? )?{_IN} (?P<v>.+)"),
+    ("fr", "home", True, rf"(?:me suis|s'est|nous sommes) {AVANT}installé(?:e|s|es)? {_IN} (?P<v>.+)"),
     ("fr", "birthday", False, r"(?:suis|est) née? (?:le |en )(?P<v>.*\d.*)"),
     ("fr", "birthplace", False, r"(?:suis|est) née? (?:à|en|au|aux) (?P<v>\D+)"),
     ("fr", "origin", False, r"(?:viens|vient|suis originaire|est originaire) (?:de |d'|du )(?P<v>.+)"),
@@ -92,8 +92,10 @@ _RULES: tuple[tuple[str, str, bool, str], ...] = (
     ("fr", "likes", False, r"préfère (?P<v>.+)"),
     ("fr", "dislikes", False, rf"(?P<ne>ne )?(?:déteste|hais|hait)\s+(?(ne)(?P<neg>plus|pas)\s+){AVANT}(?P<v>.+)"),
     ("fr", "speaks", False, r"(?P<ne>ne )?parle (?(ne)(?P<neg>plus|pas) |(?:(?P<neg2>pas) )?)(?!à |avec |de |du |d'|trop )(?P<v>.+)"),
+    ("fr", "car", False, rf"{_ne('conduis|conduit')}(?:une? |de |d')(?P<v>.+)"),
+    ("fr", "car", False, r"(?:ai|a|avons) (?P<neg>vendu) (?:ma|mon|notre|sa|son|la) (?-i:(?P<v>[A-Z].*))"),
     ("fr", "age", False, r"(?:ai|a) (?P<v>\d{1,3}) ans"),
-    ("fr", "age", True, r"(?:viens|vient) d'avoir (?P<v>\d{1,3}) ans"),
+    ("fr", "age", True, r"(?:(?:viens|vient) d'avoir|ai eu|a eu|ai fêté mes|a fêté ses) (?P<v>\d{1,3}) ans"),
     ("fr", "name", False, r"(?:m'appelle|s'appelle) (?P<v>.+)"),
     ("de", "home", False, r"(?:wohne|wohnt|wohnen|lebe|lebt|leben) (?:jetzt )?(?:(?P<neg>nicht mehr|nicht) )?in (?P<v>.+)"),
     ("de", "home", False, r"(?:bin|ist|sind) (?:gerade |jetzt |letztes Jahr )?nach (?P<v>.+) (?:gezogen|umgezogen)"),
@@ -102,7 +104,7 @@ _RULES: tuple[tuple[str, str, bool, str], ...] = (
     ("it", "home", False, r"(?:(?P<neg>non) )?(?:abito|abita|abitiamo|vivo|vive|viviamo) (?:più )?(?:ora |adesso )?a (?P<v>.+)"),
     ("it", "home", False, r"(?:mi sono|si è|ci siamo) (?:trasferit[oaie]) a (?P<v>.+)"),
     ("pt", "home", False, r"(?:(?P<neg>(?:já )?não) )?(?:moro|mora|moramos|vivo|vive|vivemos) (?:mais )?(?:agora )?em (?P<v>.+)"),
-    ("pt", "home", False, r"(?:mudei-me|mudou-se|mudei|mudou|mudámos|mudamos) para (?P<v>.+)"),
+    ("pt", "home", False, r"(?:mudei-me|mudou-se|mudei|mudou|mudámos|mudamos) para (?:o |a )?(?P<v>.+)"),
 )  # fmt: skip
 RULES = tuple((lang, name, change, re.compile(rule, re.I)) for lang, name, change, rule in _RULES)
 
@@ -111,7 +113,7 @@ TRIGGER = re.compile(
     r"started|stopped|got|left|quit|resigned|retired|sold|became|become|turned|went|likes?|loves?|enjoys?|"
     r"adores?|prefers?|hates?|dislikes?|detests?|stand|speaks?|drives?|go(?:es)?|changed|isn['’]t|aren['’]t|"
     r"habite|habitons|vis|vit|vivons|loge|réside|déménagé|emménagé|déménager|emménager|installée?|suis|est|"
-    r"sont|née?|viens|vient|travaille|bosse|quitté|aime|adore|préfère|déteste|hais|hait|parle|ans|appelle|"
+    r"sont|née?|viens|vient|travaille|bosse|quitté|aime|adore|préfère|déteste|hais|hait|parle|conduis|conduit|vendu|ans|appelle|"
     r"wohnen?|wohnt|leben?|lebt|bin|sind|ist|heißt|llama|chiama|chama|vivo|vive|vivimos|vivemos|viviamo|mudé|mudó|mudamos|mudámos|"
     r"mudado|abito|abita|abitiamo|sono|siamo|moro|mora|moramos|mudei|mudou|es|è|é)\b|['’](?:m|s|re)\b",
 )

@@ -27,6 +27,8 @@ LEAD = re.compile(
     r"(?:comme )?je (?:te l'|t'|te |vous |vous l'|l')?ai (?:déjà )?dit|je voulais dire)\b[\s,:!–—-]*)+",
     re.I,
 )
+CEST = re.compile(r"^((?:mon|ma|notre) [^,]{2,40}), c['’]est (?:maintenant |désormais )?", re.I)
+"""As French says "my number is"."""
 NOW = re.compile(r"^(?:now|maintenant|désormais|ahora|adesso|ora|agora)\s+", re.I)
 _CONTRACTIONS = (
     (re.compile(r"\bI'm\b", re.I), "I am"), (re.compile(r"\bwe're\b", re.I), "we are"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 
 from assistant.memory.kin import KIN
@@ -176,7 +175,9 @@ def person(value: str, *, small: bool = False) -> bool:
 
 _PLACE_WORDS = frozenset(
     """of de du des d' la le les l' the and y sur sous en in am an der den ob upon on by les lez di do da dos del el al i near
-    centre center city county state province region area side district arrondissement village island suburbs north south east west""".split()
+    centre center city county state province region area side district arrondissement village island suburbs suburb
+    outskirts middle heart north south east west northern southern eastern western upper lower downtown uptown greater
+    old new banlieue région nord sud est ouest vieux sunny rainy beautiful lovely good""".split()
 )
 """In lower case within the name of a place."""
 _PARTICLES = frozenset("de du da di le la van von der den of dos bin ibn al el y e d'".split())
@@ -196,13 +197,10 @@ def _place(value: str, *, small: bool) -> bool:
     if _PRODUCTS.match(value) or len(value.split()) > 5:
         return False
     bare = _ARTICLE.sub("", value, count=1)
-    after = itertools.dropwhile(lambda word: not _capital(word, 1), bare.split())
-    if any(
-        not (_capital(word, 1) or word.casefold() in _PLACE_WORDS or word[0].isdigit())
-        for word in after
-    ):
-        return False
-    return _capital(bare, 4) or (small and len(bare.split()) <= 3)
+    if small:
+        return len(bare.split()) <= 3
+    words = (word for word in bare.split() if not (_capital(word, 1) or word[0].isdigit()))
+    return _capital(bare, 4) and all(word.casefold() in _PLACE_WORDS for word in words)
 
 
 def _capital(text: str, among: int) -> bool:
