@@ -199,6 +199,13 @@ def _sentence(sentence: str, heard: _Heard) -> Iterator[Segment]:
             and (match := predicates.match(bare, small=heard.small))
         ):
             found, said = (subject, match), f"{subject.shown} {said}"
+        if (
+            found is None
+            and last
+            and subject
+            and (other := predicates.instead(last, bare, small=heard.small))
+        ):
+            found = subject, other
         if found is None and last and subject and predicates.lists(last.attribute, part):
             found = subject, msgspec.structs.replace(last, value=part, canonical=True)
         heard.passes(part)

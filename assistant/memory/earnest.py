@@ -45,7 +45,8 @@ _ASIDE = re.compile(
 )
 _BORN = re.compile(r"\b(?:born|née?|geboren|nac(?:í|ió)|nat[oa]|nasc(?:i|eu))\b")
 _IN_JEST = re.compile(
-    r"\b(?:just )?(?:kidding|joking|messing with you|pulling your leg)\b|\b(?:it|that|this) (?:is|was) a joke\b|"
+    r"(?:(?:^|[.!?,;:…(*-]\s*|\b(?:i'm|i am|i was|im|was|am) )(?:just |only )?(?:kidding|joking)|messing with you|"
+    r"pulling your leg|(?:lol|haha|just) kidding)\b|\b(?:it|that|this) (?:is|was) a joke\b|"
     r"\b(?:it|that)'s a joke\b|\bj/k\b|(?:^|[.!…]\s*)(?:jk|psych|not!+)(?:\W*$)|\.\.+ ?not\b\W*$|… ?not\b\W*$|"
     r"\bapril fools?\b|\b(?:obviously not|of course not|not really)\W*$|\b(?:sorry|no|wait|oops|pardon),? i meant?\b|"
     r"\b(?:scratch that|i take that back)\b|\bje (?:plaisante|rigole|blague|déconne)\b|\bc'(?:est|était) (?:une blague|pour rire)\b|"

@@ -61,7 +61,7 @@ _HOW_ONE_WORKS = re.compile(
 )
 _OTHER_TIMES = re.compile(
     rf"\b(?:(?:in|en|around|vers) (?:early |late |{MONTHS} )?(?:19|20)\d\d|when(?:ever)?|while|as an? (?:child|kid|boy|girl|"
-    r"teen\w*|student|baby)|during|until|till|before|once|quand|lorsque|pendant|jusqu\w*|avant|als (?:ich|kind)|cuando|"
+    r"teen\w*|student|baby)(?! \w)|during|until|till|before|once|quand|lorsque|pendant|jusqu\w*|avant|als (?:ich|kind)|cuando|"
     rf"from (?:next|this|monday|tuesday|wednesday|thursday|friday|saturday|sunday|{MONTHS})|starting|as of|"
     r"next (?:week|month|year|\w+day|spring|summer|autumn|winter)|tomorrow|soon|for now|à partir d\w*|dès|demain|"
     r"bientôt|(?:la semaine|le mois|l'an|l'année) prochaine?|"
@@ -81,7 +81,7 @@ _LEAVING = re.compile(
     re.I,
 )
 """So one leaves a place for a while."""
-_ANY_MORE = re.compile(r"[\s,]*\b(?:any ?more|any longer)$", re.I)
+_ANY_MORE = re.compile(r"[\s,]*\b(?:any ?more|any longer|no more|no longer)$", re.I)
 _MINE = "|".join(sorted(map(re.escape, POSSESSIVES), key=len, reverse=True))
 _IS = (
     r"(?:(?:is|are|est|sont|ist|es|è|é)(?: (?P<neg>not|no longer|pas|plus|nicht(?: mehr)?))?|"
@@ -233,6 +233,34 @@ def naming(rest: str) -> tuple[str, bool] | None:
     found = _NAMING.fullmatch(_tail(rest.strip(" .!"))[0])
     # "le docteur Besson" is called Besson; "Dr. Besson" stays as it is.
     return (_TITLE.sub("", found["v"].strip()), bool(found["de"])) if found else None
+
+
+_INSTEAD = re.compile(
+    r"(?P<it>(?:it(?:'s| is)|that(?:'s| is)|c'est|es ist|sondern) )?(?:now |maintenant )?"
+    r"(?:(?P<link>in|at|à|en|au|aux|chez) |le )?(?P<v>\S.*)",
+    re.I,
+)
+
+
+def instead(denied: Match, part: str, *, small: bool = False) -> Match | None:
+    """What holds, after what does not: `my number isn't 5, it's 6`, `I don't live in Lyon but in Nice`."""
+    found = _INSTEAD.fullmatch(_tail(part)[0])
+    name = denied.attribute
+    if not denied.negated or found is None or not attribute(name).single:
+        return None
+    certain = found["it"] or found["link"] or name in NUMBERED or name == "email"
+    if not certain or not (
+        plausible(name, found["v"]) or (small and fits(name, found["v"], small=True))
+    ):
+        return None
+    return Match(
+        name,
+        found["v"],
+        canonical=True,
+        noun=denied.noun,
+        language=denied.language,
+        link=found["link"] or "",
+    )
 
 
 def lists(name: str, part: str) -> bool:

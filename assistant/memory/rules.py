@@ -45,7 +45,7 @@ _RULES: tuple[tuple[str, str, bool, str], ...] = (
     ("en", "job", False, rf"{_WORKS}as (?P<v>.+)"),
     ("en", "employer", False, rf"{_WORKS}(?:at|for) (?P<v>.+)"),
     ("en", "employer", False, rf"{_BE} (?P<neg>no longer) (?:with|at|employed (?:at|by)) (?-i:(?P<v>[^a-z].*))"),
-    ("en", "employer", True, rf"{_HAVE}{ADV}(?:joined|started (?:working )?at|started a (?:new )?job at|got a (?:new )?job (?:at|with)) (?P<v>.+)"),
+    ("en", "employer", True, rf"{_HAVE}{ADV}(?:joined(?-i:(?= [^a-z]))|started (?:working )?at|started a (?:new )?job at|got a (?:new )?job (?:at|with)) (?P<v>.+)"),
     ("en", "employer home", False, rf"{_HAVE}{ADV}(?P<neg>left) (?-i:(?P<v>[^a-z].*))"),
     ("en", "employer", False, rf"{_HAVE}{ADV}(?P<neg>left|quit|resigned from) (?:(?:my|her|his|the) job at )?(?-i:(?P<v>[^a-z].*))"),
     ("en", "employer", False, rf"{_HAVE}{ADV}(?P<neg>stopped|quit) working (?:at|for) (?P<v>.+)"),

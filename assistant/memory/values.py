@@ -14,7 +14,7 @@ MONTHS = (
 NO_VALUE = re.compile(
     r"(?:it|that|this|them|you|him|her|me|us|there|here|so|how|what|when|where|who|ça|cela|"
     r"moi|toi|soi|nous|vous|lui|elle|eux|que|qui|comment|quand|the idea|to (?:know|think|say|see you)|"
-    r"not|never|no|pas|plus|jamais|trop|one|to|nicht|kein\w*)\b",
+    r"not|never|no|nothing|anything|rien|pas|plus|jamais|trop|one|to|nicht|kein\w*)\b",
     re.I,
 )
 DIET = r"(?:vegetarian|vegan|pescatarian|pescetarian|flexitarian)"

@@ -221,7 +221,9 @@ def test_a_request_after_a_statement_takes_nothing_from_it(text):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("I moved to Porto in May", ["home Porto"]), ("I moved to Porto last month", ["home Porto"]),
+        ("I moved to Porto in May", ["home Porto"]),
+        ("I live in Porto. Ana loves joking around.", ["home Porto"]),
+        ("I work as a child minder", ["job child minder"]), ("I moved to Porto last month", ["home Porto"]),
         ("I've lived here, I was born in 1985", ["birthday 1985"]),
         ("I live in Porto since 2015", ["home Porto"]),
         ("I work for the game company", ["employer the game company"]),
@@ -285,6 +287,30 @@ def test_now_stands_before_a_part_too():
         "not home Google",
         "employer Meta",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("My number isn't 12 34 but 56 78", ["not phone 12 34", "phone 56 78"]),
+        ("My number is not 12 34, it's 56 78", ["not phone 12 34", "phone 56 78"]),
+        ("I don't live in Lyon but in Nice", ["not home Lyon", "home Nice"]),
+        ("Je n'habite pas à Lyon mais à Nice", ["not home Lyon", "home Nice"]),
+        ("I don't work at Google any more, it's Meta", ["not employer Google", "employer Meta"]),
+        ("My name isn't Bob, it's Bill", ["not name Bob", "name Bill"]),
+        ("I don't live in Lyon, Ana does", ["not home Lyon"]),
+        ("I don't live in Lyon, Thank God", ["not home Lyon"]),
+        ("I don't live in Lyon, it's too loud", ["not home Lyon"]),
+        ("I don't like tea, it's bitter", ["dislikes tea"]),
+        ("I'm not vegetarian, it's hard", ["not diet vegetarian"]),
+        ("I like tea no more", []),
+        ("I'm allergic to nothing", []),
+        ("I joined the gym", []),
+        ("I joined Meta", ["employer Meta"]),
+    ],
+)
+def test_what_holds_instead(text, expected):
+    assert said(text) == expected
 
 
 ANA, TOM, SON = Who("Ana", name="Ana"), Who("Tom", name="Tom"), Who("Tom", "son", "Tom")
