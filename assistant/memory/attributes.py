@@ -31,8 +31,8 @@ ATTRIBUTES: dict[str, Attribute] = {
         *_all(True, "name home", importance=0.9),
         *_all(True, "birthday age origin birthplace phone email address language", importance=0.8),
         *_all(True, "job employer school car timezone size height time_zone partner"),
-        *_all(True, "diet status", importance=0.8),
-        *_all(True, "weight blood_type doctor dentist", "health", 0.8),
+        *_all(True, "diet status activity", importance=0.8),
+        *_all(True, "pregnancy weight blood_type doctor dentist", "health", 0.8),
         *_all(True, "religion", "religion"),
         *_all(True, "salary bank rent insurance", "money"),
         *_all(True, "politics", "politics"),
@@ -52,10 +52,11 @@ NOUNS: dict[str, str] = {
     noun.strip(): attribute
     for attribute, nouns in {
         "phone": "phone, phone number, mobile, mobile number, cell number, number, téléphone, "
-                 "numéro, numéro de téléphone, portable",
+                 "numéro, numéro de téléphone, portable, nummer, telefonnummer, handynummer, número, "
+                 "número de teléfono, teléfono, móvil, numero, numero di telefono, telefone",
         "email": "email, e-mail, email address, e-mail address, mail, adresse mail, adresse e-mail, adresse email",
-        "address": "address, postal address, adresse, adresse postale",
-        "birthday": "birthday, birth date, date of birth, anniversaire, date de naissance",
+        "address": "address, postal address, adresse, adresse postale, dirección, indirizzo, endereço",
+        "birthday": "birthday, birth date, date of birth, anniversaire, date de naissance, geburtstag, cumpleaños, compleanno",
         "age": "age, âge",
         "name": "name, full name, first name, nom, prénom",
         "home": "home town, hometown, city, town, ville",
@@ -80,6 +81,16 @@ NOUNS: dict[str, str] = {
     for noun in nouns.split(",")
 }  # fmt: skip
 
+NEW = frozenset(
+    """new current present latest nouveau nouvel nouvelle actuel actuelle neue neuer neues aktuelle aktueller nuevo
+    nueva actual nuovo nuova attuale novo nova atual""".split()
+)
+"""Before a noun, what tells it from the one of before; it is the same kind of fact."""
+_NEW = re.compile(
+    rf"^(?:brand )?(?:{'|'.join(sorted(NEW))}) (?!year|york|zealand|delhi|jersey|orleans|england|mexico)|"
+    r" (?:actuel(?:le)?|actual|attuale|atual)$"
+)
+
 FUNCTIONAL = re.compile(
     r"(?:number|password|code|name|size|address|date|birthday|colou?r|type|group|id|pin|plate|"
     r"username|deadline|book|film|movie|song|food|dish|team|sport|band|drink|"
@@ -91,12 +102,17 @@ _SAME = {
     "vegetarian": "vegetarian végétarien végétarienne vegetarier vegetarierin vegetariano vegetariana",
     "vegan": "vegan vegane végane végan végétalien végétalienne veganer vegano vegana",
     "pescatarian": "pescatarian pescetarian pescétarien pescétarienne",
-    "gluten-free": "gluten-free coeliac celiac",
+    "gluten-free": "gluten-free coeliac celiac cœliaque coeliaque",
+    "pregnant": "pregnant enceinte", "unemployed": "unemployed chômage",
+    "diabetic": "diabetic diabétique", "asthmatic": "asthmatic asthmatique",
     "married": "married marié mariée", "single": "single célibataire",
     "divorced": "divorced divorcé divorcée", "engaged": "engaged fiancé fiancée",
-    "widowed": "widowed veuf veuve", "retired": "retired retraité retraitée",
+    "widowed": "widowed veuf veuve", "retired": "retired retraité retraitée retraite",
 }  # fmt: skip
-_CANON = {form: word for word, forms in _SAME.items() for form in forms.split()}
+_CANON = {form: word for word, forms in _SAME.items() for form in forms.split()} | {
+    "gluten free": "gluten-free", "lactose-intolerant": "lactose intolerant",
+    "intolérant au lactose": "lactose intolerant", "intolérante au lactose": "lactose intolerant",
+}  # fmt: skip
 _ARTICLE = re.compile(
     r"^(?:(?:a|an|the|my|our|le|la|les|un|une|des|du|de la|mon|ma|mes|some)\s+|l['’]|d['’])"
 )
@@ -117,7 +133,7 @@ def attribute(name: str) -> Attribute:
 
 def of_noun(noun: str) -> str:
     """The attribute that a noun names: of the closed list, or the noun itself."""
-    plain = key(noun)
+    plain = _NEW.sub("", key(noun))
     return NOUNS.get(plain, KIN.get(plain, plain))
 
 

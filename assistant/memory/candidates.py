@@ -12,7 +12,7 @@ import unicodedata
 
 import msgspec
 
-from assistant.memory import claims, predicates
+from assistant.memory import claims, earnest, predicates, pronouns
 from assistant.memory.attributes import ATTRIBUTES, attribute, key
 from assistant.memory.claims import ME, Claim, Who
 from assistant.memory.kin import KIN
@@ -47,7 +47,8 @@ _CUES: dict[str, str] = {
     "owns": r"have|has|own|owns|bought|got|ai|possède|achetée?", "habit": r"every|always|usually|each|chaque|toujours|tous les",
     "name": r"name|called|call me|appell\w+|nom|prénom", "phone": r"phone|number|numéro|téléphone|portable",
     "email": r".*@", "address": r"address|street|adresse|rue", "school": r"study|studies|school|university|étudie|école|université",
-    "status": r"married|single|divorced|engaged|retired|widowed|mariée?|célibataire|divorcée?|retraitée?",
+    "status": r"married|single|divorced|engaged|widowed|mariée?|célibataire|divorcée?",
+    "activity": r"retired|unemployed|retraitée?|retraite|chômage",
     "medication": r"take|takes|pills?|medication|prends|médicament\w*|traitement",
     "condition": r"have|has|diagnosed|suffer|ai|souffre|atteinte?", "size": r"size|pointure|taille",
     "height": r"tall|height|mesure|taille", "weight": r"weigh|weight|pèse|poids",
@@ -57,6 +58,7 @@ _CUES: dict[str, str] = {
 }  # fmt: skip
 LEARNABLE = tuple(sorted({*_CUES, *_ROLES} & set(ATTRIBUTES)))
 """The attributes that a model may propose."""
+_MOVED = re.compile(r"\b(?:moved?|moving|relocat\w+|(?:dé|em)ménag\w+|installée?)\b", re.I)
 _FIRST = re.compile(
     r"\b(?:i|i'm|i've|my|mine|we|our|je|j'|mon|ma|mes|nous|notre|nos|m'\w+)(?:\b|(?<='))", re.I
 )
@@ -106,16 +108,19 @@ def check(text: str, proposed: dict[str, str], about: Who | None = None) -> Cand
     sentence = claims.stating(text, quote)
     if sentence is None or not _has(quote, value) or not predicates.plausible(name, value):
         return None
+    if earnest.denied(claims.clause(sentence, quote, value), disliked=name == "dislikes"):
+        return None
     if name not in _ROLES and not re.search(rf"\b(?:{_CUES[name]})\b", sentence, re.I):
         return None
-    who = _subject(proposed.get("subject", ""), sentence, about)
+    who = _subject(proposed.get("subject", ""), sentence, about, text)
     if who is None or (name in _ROLES and not _role(name, sentence)):
         return None
     if name == "name" and who.role:
         name, who = who.role, ME  # "my brother is called Marko" says who the brother is
     # "She lives in Nice" stands for nobody once it stands alone.
     alone = claims.alone(sentence, who)
-    return _candidate(Claim(who, name, value.strip(" .,!")), alone, quote)
+    state = _MOVED.search(sentence) is None
+    return _candidate(Claim(who, name, value.strip(" .,!"), state=state), alone, quote)
 
 
 def _candidate(claim: Claim, text: str, quote: str) -> Candidate:
@@ -123,7 +128,7 @@ def _candidate(claim: Claim, text: str, quote: str) -> Candidate:
     return Candidate(claim, text, quote, sensitivity(text, claim.attribute), kind.importance)
 
 
-def _subject(said: str, sentence: str, about: Who | None) -> Who | None:
+def _subject(said: str, sentence: str, about: Who | None, text: str) -> Who | None:
     """Whom it is about: the user, where the sentence says `I`; else somebody it names."""
     plain = _plain(said).casefold()
     if plain in {
@@ -143,9 +148,14 @@ def _subject(said: str, sentence: str, about: Who | None) -> Who | None:
         return None
     if who.me:
         return ME if _FIRST.search(sentence) else None
-    if who.pronoun:
-        return about
     words = set(words_in(sentence))
+    if who.pronoun:
+        meant = (
+            about is not None
+            and plain in words
+            and pronouns.may_mean(about.role, about.name, plain, text)
+        )
+        return about if meant else None
     return who if set(words_in(who.name or who.shown)) <= words else None
 
 

@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from assistant.memory import predicates
-from assistant.memory.attributes import key, of_noun
+from assistant.memory import earnest, predicates, pronouns, rules
+from assistant.memory.attributes import NEW, key, of_noun
 from assistant.memory.kin import KIN, POSSESSIVES
-from assistant.memory.language import STOP_WORDS
+from assistant.memory.pronouns import NO_NAMES, PRONOUNS
+from assistant.memory.sentences import CEST, DROP, JOINT, LEAD, NOW, SENTENCE, plain, small
+from assistant.memory.values import person
 
 READ_CHARS = 500
 """Longer texts are notes; nobody states one fact in so many words."""
@@ -46,6 +48,8 @@ class Claim(msgspec.Struct, frozen=True):
     value: str
     negated: bool = False
     """It holds no longer."""
+    state: bool = False
+    """Told as what is, not as what has changed."""
 
     @property
     def key(self) -> str:
@@ -63,49 +67,16 @@ class Segment(msgspec.Struct, frozen=True):
 _MINE = "|".join(sorted(map(re.escape, POSSESSIVES), key=len, reverse=True))
 _KIN = "|".join(sorted(map(re.escape, KIN), key=len, reverse=True))
 _ME = frozenset("i we je nous ich yo io eu".split())
-_PRONOUNS = frozenset("she he elle il sie er ella lei lui ela ele".split())
-_PRONOUN = re.compile(rf"(?:{'|'.join(sorted(_PRONOUNS))})\s+", re.I)
+_US = _ME | frozenset("on wir nos".split())
 _ARTICLES = frozenset(["la", "il", "a", "o"])
-DROPPED = re.compile(r"\b(?:vivo|abito|moro|me mudé|mudei|mi sono)\b", re.I)
+DROPPED = re.compile(rf"\b(?:(?:ya )?no |non |(?:já )?não )?{DROP}\b", re.I)
 """Verbs that are said without their subject."""
 _MYSELF = frozenset(
     ["i", "me", "myself", "my", "moi", "je", "mich", "mí", "mim", "mon", "ma", "mes"]
 )
 FIRST_PERSON = _ME | _MYSELF
 """Words by which somebody speaks of themselves."""
-_TITLE = "|".join(rf"(?<=\b{one})" for one in "Dr Mr Mrs Ms Prof Mme Mlle Hr Fr Sr Sra Dra".split())
-_SENTENCE = re.compile(rf"[^.!?;\n]*(?:(?:\.(?=\w)|(?:{_TITLE})\.(?=\s+\w))[^.!?;\n]*)*[.!?;\n]*")
-"""A dot within a number or name, or after a title, ends no sentence."""
-_JOINT = re.compile(
-    r"\s*,\s+(?:and|but|et|mais|und|y|e)\s+|\s*,\s+|\s+(?:and|but|et|mais|und)\s+", re.I
-)
 _APPOSITION = re.compile(rf"\b({_MINE})\s+({_KIN}),\s+([^\W\d_][\w'’.-]*),\s+", re.I)
-_LEAD = re.compile(
-    r"^(?:(?:no|non|nope|actually|in fact|en fait|well|ok|okay|btw|by the way|fyi|hey|hi|hello|so|oh|"
-    r"yes|yeah|sorry|correction|update|au fait|alors|donc|bon|oui|salut|bonjour|nestor|nein|also|"
-    r"and|but|et|mais|that|que|qu'|maintenant|now|désormais)\b[\s,:!–—-]*)+",
-    re.I,
-)  # fmt: skip
-_HEDGED = re.compile(
-    r"\b(?:if|whether|unless|would|could|might|maybe|perhaps|probably|imagine|imagining|suppose|"
-    r"supposing|pretend|wish|hope|hypothetically|let's say|dream\w*|used to|kidding|jok(?:e|es|ing)|"
-    r"lol|haha\w*|says?|said|saying|told|tells|wrote|writes|according|thinks?|thought|believes?|"
-    r"si|s'il|s'ils|peut-être|imagine[zr]?|imaginons|disons|supposons|supposer|rêve|rêvé|aimerais|"
-    r"voudrais|pourrais|serais|plaisante|mdr|dit que|dit|disait|raconte|selon|autrefois|croit|pense|"
-    r"dirait|wenn|vielleicht|quizás|tal vez|forse|talvez)\b",
-)
-"""For text in lower case, as `predicates.TRIGGER`."""
-_QUOTED = re.compile(r"[\"“«][^\"”»]*\s[^\"”»]*\s[^\"”»]*[\"”»]|^\s*>")
-_CONTRACTIONS = (
-    (re.compile(r"\bI'm\b", re.I), "I am"), (re.compile(r"\bwe're\b", re.I), "we are"),
-    (re.compile(r"\b(I|we)'ve\b", re.I), r"\1 have"), (re.compile(r"\bcan't\b", re.I), "can not"),
-    (re.compile(r"\bcannot\b", re.I), "can not"), (re.compile(r"n't\b", re.I), " not"),
-    (re.compile(r"\b(she|he)'s\b", re.I), r"\1 is"),
-)  # fmt: skip
-_NO_NAMES = frozenset().union(*STOP_WORDS.values()) | frozenset(POSSESSIVES) | frozenset(
-    "this that there here what who please remember note today tomorrow yesterday everyone everybody "
-    "somebody someone nobody people nothing something it they you everything cela ceci tout personne".split()
-)  # fmt: skip
 
 
 def read(
@@ -115,14 +86,16 @@ def read(
 
     `about` is whom a pronoun means. `known` tells which names in small letters are names.
     """
-    if len(text) > READ_CHARS or not predicates.TRIGGER.search(text.lower()):
+    if len(text) > READ_CHARS or not rules.TRIGGER.search(text.lower()) or earnest.in_jest(text):
         return (Segment(text.strip()),)
     plain = _APPOSITION.sub(r"\1 \2 \3 ", text) if "," in text else text
     segments: list[Segment] = []
-    for sentence in filter(str.strip, _SENTENCE.findall(plain)):
-        found = list(_sentence(sentence.strip(), about, known or (lambda name: False)))
+    heard = _Heard(known or (lambda name: False), about)
+    for sentence in filter(str.strip, SENTENCE.findall(plain)):
+        found = list(_sentence(sentence.strip(), heard))
         segments += found or [Segment(sentence.strip())]
-        about = next((c.who for s in reversed(found) for c in s.claims if not c.who.me), about)
+        if not found:
+            heard.passes(sentence)
     return tuple(segments)
 
 
@@ -144,7 +117,7 @@ def who(text: str, known: Callable[[str], bool] = lambda name: True) -> Who | No
 
 def quote(text: str, value: str) -> str:
     """The user's own words around a value, no more of the message than that."""
-    parts = [part for one in _SENTENCE.findall(text) for part in _JOINT.split(one)]
+    parts = [part for one in SENTENCE.findall(text) for part in JOINT.split(one)]
     wanted = value.casefold()
     return next((one.strip() for one in parts if wanted in one.casefold()), text.strip())[
         :READ_CHARS
@@ -153,48 +126,89 @@ def quote(text: str, value: str) -> str:
 
 def stating(text: str, quote: str) -> str | None:
     """The sentence of a text that has these very words; None if none has, or it states nothing plainly."""
-    if len(text) > READ_CHARS:
+    if len(text) > READ_CHARS or earnest.in_jest(text):
         return None
     wanted = " ".join(quote.replace("’", "'").split()).casefold().strip(" .!")
-    for sentence in _SENTENCE.findall(text):
+    for sentence in SENTENCE.findall(text):
         plain = " ".join(sentence.replace("’", "'").split())
         if wanted and wanted in plain.casefold():
-            hedged = plain.endswith("?") or _HEDGED.search(plain.lower()) or _QUOTED.search(plain)
-            return None if hedged else _LEAD.sub("", plain).strip(" .!;") or None
+            bare = LEAD.sub("", plain)
+            return None if earnest.hedged(bare) else bare.strip(" .!;") or None
     return None
 
 
+def clause(sentence: str, quote: str, value: str) -> str:
+    """The part of a sentence that states a value, back to where its subject stands; the quote whole."""
+    parts = [part.strip() for part in JOINT.split(sentence) if part.strip()]
+    wanted = value.casefold().strip(" .,!")
+    at = next((at for at, part in enumerate(parts) if wanted in part.casefold()), len(parts) - 1)
+    begins = next((i for i in range(at, 0, -1) if _has_subject(parts[i])), 0)
+    return f"{', '.join(parts[begins : at + 1])} ; {quote}"
+
+
+def _has_subject(part: str) -> bool:
+    first = plain(part).split()[0].casefold()
+    return first in _US | PRONOUNS | POSSESSIVES.keys() or first.startswith("j'")
+
+
 def alone(sentence: str, whose: Who) -> str:
-    """A sentence with whom it means in place of a pronoun at its beginning."""
-    if not whose.me:
-        sentence = (
-            _PRONOUN.sub(f"{whose.shown} ", sentence, count=1)
-            if _PRONOUN.match(sentence)
-            else sentence
-        )
+    """A sentence with whom it means in place of a pronoun at its beginning, where that may be meant."""
+    first = sentence.split(maxsplit=1)[0].casefold()
+    if first in PRONOUNS and not whose.me and pronouns.may_be(whose.role, whose.name, first):
+        sentence = pronouns.FIRST.sub(f"{whose.shown} ", sentence, count=1)
     return sentence[:1].upper() + sentence[1:]
 
 
 # --- one sentence ----------------------------------------------------------------------------
 
 
-def _sentence(sentence: str, about: Who | None, known: Callable[[str], bool]) -> Iterator[Segment]:
-    if sentence.endswith("?") or _HEDGED.search(sentence.lower()) or _QUOTED.search(sentence):
+class _Heard(msgspec.Struct):
+    """What is known while a text is read."""
+
+    known: Callable[[str], bool]
+    about: Who | None = None
+    """Whom a pronoun means."""
+    small: bool = False
+    """The sentence is written without capitals."""
+
+    def passes(self, words: str) -> None:
+        """Words that name somebody else: a pronoun after them may mean either."""
+        one = self.about
+        if one and pronouns.speaks_of_another(words, one.shown, one.name or one.shown):
+            self.about = None
+
+
+def _sentence(sentence: str, heard: _Heard) -> Iterator[Segment]:
+    bare = CEST.sub(r"\1 est ", LEAD.sub("", sentence).rstrip(" .!;\n").strip())
+    if sentence.endswith("?") or earnest.hedged(bare):
         return
-    bare = _LEAD.sub("", sentence).rstrip(" .!;\n").strip()
-    parts = [part.strip() for part in _JOINT.split(bare) if part.strip()]
+    heard.small = small(sentence)
+    parts = [part.strip() for part in JOINT.split(bare) if part.strip()]
     subject: Who | None = None
     last: predicates.Match | None = None
     loose = ""
     for part in parts:
-        plain = _plain(part)
-        found, said = _part(plain, about, known), part
-        if found and about and _PRONOUN.match(plain):
-            said = _PRONOUN.sub(f"{about.shown} ", plain)
-        if found is None and subject is not None and (match := predicates.match(plain)):
-            found, said = (subject, match), f"{subject.shown} {part}"
+        said = NOW.sub("", part)
+        bare = plain(said)
+        found = _part(bare, heard)
+        if found and heard.about and pronouns.FIRST.match(bare):
+            said = pronouns.FIRST.sub(f"{heard.about.shown} ", bare)
+        if (
+            found is None
+            and subject is not None
+            and (match := predicates.match(bare, small=heard.small))
+        ):
+            found, said = (subject, match), f"{subject.shown} {said}"
+        if (
+            found is None
+            and last
+            and subject
+            and (other := predicates.instead(last, bare, small=heard.small))
+        ):
+            found = subject, other
         if found is None and last and subject and predicates.lists(last.attribute, part):
             found = subject, msgspec.structs.replace(last, value=part, canonical=True)
+        heard.passes(part)
         if found is None:
             last = None
             lead = f"{subject.shown} " if subject and not loose and _goes_on(part) else ""
@@ -205,34 +219,45 @@ def _sentence(sentence: str, about: Who | None, known: Callable[[str], bool]) ->
             loose = ""
         subject, last = found
         yield _segment(subject, last, said)
+        if not subject.me:
+            heard.about = subject
     if loose:
         yield Segment(loose)
 
 
-def _part(
-    part: str, about: Who | None, known: Callable[[str], bool]
-) -> tuple[Who, predicates.Match] | None:
+def _part(part: str, heard: _Heard) -> tuple[Who, predicates.Match] | None:
     """The subject and what is said of it."""
-    for holder, noun, value in predicates.owned(part):
-        attribute, whose = of_noun(noun), who(holder, known) if holder else ME
-        if whose and whose.role and attribute == "name" and _is_name(value, known):
-            return ME, predicates.Match(whose.role, value)
-        if whose is not None and not whose.pronoun and predicates.ownable(attribute, noun, value):
-            return whose, predicates.Match(attribute, value, noun=noun)
+    known = heard.known
+    for one in predicates.owned(part):
+        attribute, whose = of_noun(one.noun), who(one.holder, known) if one.holder else ME
+        if whose and whose.role and attribute == "name" and _is_name(one.value, known):
+            named = predicates.Match(whose.role, one.value, one.negated)
+            return (ME, named) if person(one.value, small=known(one.value)) else None
+        if whose and not whose.pronoun and predicates.ownable(attribute, one, small=heard.small):
+            return whose, predicates.Match(attribute, one.value, one.negated, noun=one.noun)
     words = part.split()
     if (kin := predicates.kinship(part)) and _is_name(kin[0], known):
-        return ME, predicates.Match(KIN[kin[1].casefold()], kin[0])
-    for one, left in _subjects(words, known):
-        whose = about if one.pronoun else one
-        if whose is None:
+        return ME, predicates.Match(KIN[kin[1].casefold()], kin[0], kin[2])
+    for whom, left in _subjects(words, known):
+        whose = heard.about if whom.pronoun else whom
+        if whose is None or (
+            whom.pronoun and not pronouns.may_be(whose.role, whose.name, whom.shown)
+        ):
             continue
         rest = " ".join(left)
         name = predicates.naming(rest) if whose.role and not whose.name else None
-        if name and _is_name(name, known):
-            return ME, predicates.Match(whose.role, name)
-        if match := predicates.match(rest):
+        if name and _names_somebody(*name, known):
+            return ME, predicates.Match(whose.role, name[0])
+        match = predicates.match(rest, small=heard.small)
+        if match and (words[0].casefold() != "on" or match.attribute == "home"):
             return whose, match
     return None
+
+
+def _names_somebody(name: str, doubtful: bool, known: Callable[[str], bool]) -> bool:
+    if known(name):
+        return True
+    return not doubtful and _is_name(name, known) and person(name)
 
 
 def _subjects(
@@ -242,11 +267,11 @@ def _subjects(
     if not words:
         return
     first = words[0].casefold()
-    if first in _ME:
+    if first in _US and not DROPPED.match(" ".join(words)):
         yield ME, words[1:]
     elif first.startswith("j'"):
         yield ME, [words[0][2:], *words[1:]]
-    elif first in _PRONOUNS:
+    elif first in PRONOUNS:
         yield Who(words[0], pronoun=True), words[1:]
     elif DROPPED.match(" ".join(words)):
         yield ME, words
@@ -256,13 +281,15 @@ def _subjects(
         return
     for count in range(1, min(NAME_WORDS, len(words)) + 1):
         name = " ".join(words[:count])
-        if _is_name(name, known):
+        if _is_name(name, known) and not DROPPED.match(" ".join(words[count:])):
             yield Who(name, name=name), words[count:]
 
 
 def _kin(
     words: Sequence[str], at: int, known: Callable[[str], bool]
 ) -> Iterator[tuple[Who, Sequence[str]]]:
+    if len(words) > at + 1 and words[at].casefold() in NEW:
+        words = [*words[:at], *words[at + 1 :]]
     for length in (2, 1):
         role = KIN.get(" ".join(words[at : at + length]).casefold().strip(","))
         if role is None or len(words) < at + length:
@@ -278,7 +305,7 @@ def _kin(
 
 def _is_name(name: str, known: Callable[[str], bool]) -> bool:
     words = name.split()
-    if not words or len(words) > NAME_WORDS or any(w.casefold() in _NO_NAMES for w in words):
+    if not words or len(words) > NAME_WORDS or any(w.casefold() in NO_NAMES for w in words):
         return False
     return all(word[0].isupper() or word[0].lower() == word[0].upper() for word in words) or known(
         name
@@ -287,19 +314,12 @@ def _is_name(name: str, known: Callable[[str], bool]) -> bool:
 
 def _segment(whose: Who, match: predicates.Match, part: str) -> Segment:
     text = predicates.render(whose.shown, match, me=whose.me) if match.canonical else part
-    claim = Claim(whose, match.attribute, match.value, match.negated)
-    return Segment(text[:1].upper() + text[1:], (claim,))
+    names = (match.attribute, *match.also)
+    read = [Claim(whose, one, match.value, match.negated, not match.canonical) for one in names]
+    return Segment(text[:1].upper() + text[1:], tuple(read))
 
 
 def _goes_on(part: str) -> bool:
     """Whether a part that nothing was read in begins with a verb, so that it lacks its subject."""
     first = part.split()[0].casefold()
     return first in predicates.VERBS or (first.endswith(("s", "ed")) and len(part.split()) > 1)
-
-
-def _plain(part: str) -> str:
-    part = part.replace("’", "'")
-    if "'" in part or "cannot" in part.lower():
-        for pattern, plain in _CONTRACTIONS:
-            part = pattern.sub(plain, part)
-    return part

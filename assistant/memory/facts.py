@@ -19,7 +19,9 @@ from assistant.memory import bulk, claims, profile, rows, subjects, tables, trus
 from assistant.memory.attributes import OPPOSITE, attribute
 from assistant.memory.claims import Claim, Segment
 from assistant.memory.kin import KIN
+from assistant.memory.places import may_be_in
 from assistant.memory.slots import Row
+from assistant.memory.values import PLACES
 from assistant.types import Effect, Memory, NewMemory
 
 KINDS = frozenset({"fact", "preference", "note"})
@@ -334,6 +336,8 @@ def _against(
     """  # noqa: S608
     found: dict[str, set[_Key]] = {}
     for memory_id, name, value in db.execute(sql, [subject, *values, scope, but]).fetchall():
+        if name in PLACES and claim.state and may_be_in(value, claim.key):
+            continue
         found.setdefault(memory_id, set()).add((subject, name, value))
     return found
 

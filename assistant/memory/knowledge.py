@@ -23,21 +23,16 @@ from assistant.memory import (
     when,
 )
 from assistant.memory.attributes import attribute, key
+from assistant.memory.candidates import sensitivity
 from assistant.memory.claims import Claim, Segment, Who
+from assistant.memory.earnest import to_work_on
 from assistant.memory.kin import POSSESSIVES
 from assistant.memory.language import stop_words
 from assistant.memory.pasted import only_states, own_words
+from assistant.memory.pronouns import names_another
 from assistant.memory.store import Memories
 from assistant.memory.words import words_in
 from assistant.types import Effect, Meant, Memory, NewMemory, now
-
-_TASK = re.compile(
-    r"^\s*(?:translate|write|rewrite|summari[sz]e|correct|proofread|fix|explain|complete|continue|"
-    r"pretend|act|say|repeat|imagine|role-?play|compose|draft|make up|"
-    r"tradui\w*|écri\w*|corrige\w*|résume\w*|réécri\w*|répète\w*|fais comme|joue)\b",
-    re.I,
-)
-"""Texts that begin so hold words to work on, not statements of their author."""
 
 
 class Knowledge:
@@ -182,7 +177,7 @@ class Knowledge:
 
 def sayable(text: str) -> bool:
     """Whether a message may state something of its author, rather than be words to work on."""
-    return len(text) <= claims.READ_CHARS and _TASK.search(text) is None
+    return len(text) <= claims.READ_CHARS and not to_work_on(text)
 
 
 # --- telling ---------------------------------------------------------------------------------
@@ -205,7 +200,7 @@ def _take(
     kind = attribute(claim.attribute)
     new = NewMemory(
         segment.text, "fact", source="chat", quote=claims.quote(said, claim.value), episode=episode,
-        importance=kind.importance, sensitivity=kind.sensitivity,
+        importance=kind.importance, sensitivity=sensitivity(segment.text, claim.attribute),
     )  # fmt: skip
     item = facts.Fresh(rows.fresh(new, moment), (segment,), episode, once=True)
     done.told.append(facts.store_one(db, item, model, done))
@@ -219,11 +214,14 @@ def _against(db: Database, text: str, before: str) -> list[tuple[Segment, bool]]
 
 def meant_by(db: Database, before: str) -> Who | None:
     """Whom a pronoun means after these words; None if nobody or more than one was spoken of."""
-    found = subjects.mentioned(db, before) if before else []
+    found = subjects.mentioned(db, before) if before and sayable(before) else []
     if len(found) != 1:
         return None
     name = subjects.shown(db, found[0])
-    return claims.who(name) or Who(name, name=name)
+    whose = claims.who(name)
+    if whose is None or not whose.role:
+        whose = Who(name, subjects.role(db, found[0]), name)
+    return None if names_another(before, whose.shown) else whose
 
 
 # --- asking ----------------------------------------------------------------------------------

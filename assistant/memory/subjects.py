@@ -121,6 +121,13 @@ def shown(db: Database, subject: str) -> str:
     return str(row[0]) if row else ""
 
 
+def role(db: Database, subject: str) -> str:
+    """What a subject is to the user; empty if that was not told, or is more than one thing."""
+    sql = "SELECT DISTINCT alias FROM aliases WHERE subject = ? AND alias LIKE 'role:%'"
+    found = [one for (one,) in db.execute(sql, [subject])]
+    return str(found[0]).removeprefix("role:") if len(found) == 1 else ""
+
+
 def _known(db: Database, who: Who) -> set[str]:
     named = _with(db, _named(who.name)) if who.name else set()
     acting = _with(db, f"role:{who.role}") if who.role else set()
