@@ -112,8 +112,7 @@ async def test_a_forget_that_leaves_what_was_quoted_is_found_out(home, monkeypat
 async def test_a_memory_that_believes_everybody_is_found_out(home, monkeypatch):
     monkeypatch.setattr("assistant.memory.suggestions.own_words", lambda text: text)
     monkeypatch.setattr("assistant.memory.knowledge.own_words", lambda text: text)
-    monkeypatch.setattr("assistant.memory.claims._QUOTED", re.compile(r"(?!)"))
-    monkeypatch.setattr("assistant.memory.candidates._QUOTED", re.compile(r"(?!)"), raising=False)
+    monkeypatch.setattr("assistant.memory.earnest._QUOTED", re.compile(r"(?!)"))
     broken, _ = await examined(home, "poisoning")
     assert broken["poisoning"]["percent"] < 80
 
