@@ -153,7 +153,7 @@ def _has_subject(part: str) -> bool:
 
 def alone(sentence: str, whose: Who) -> str:
     """A sentence with whom it means in place of a pronoun at its beginning, where that may be meant."""
-    first = sentence.split(maxsplit=1)[0].casefold()
+    first = sentence.partition(" ")[0].casefold()
     if first in PRONOUNS and not whose.me and pronouns.may_be(whose.role, whose.name, first):
         sentence = pronouns.FIRST.sub(f"{whose.shown} ", sentence, count=1)
     return sentence[:1].upper() + sentence[1:]

@@ -114,8 +114,7 @@ async def test_a_memory_that_believes_everybody_is_found_out(home, monkeypatch):
     monkeypatch.setattr("assistant.memory.knowledge.own_words", lambda text: text)
     for module in ("suggestions", "knowledge"):
         monkeypatch.setattr(f"assistant.memory.{module}.only_states", lambda text, read: True)
-    monkeypatch.setattr("assistant.memory.claims._QUOTED", re.compile(r"(?!)"))
-    monkeypatch.setattr("assistant.memory.candidates._QUOTED", re.compile(r"(?!)"), raising=False)
+    monkeypatch.setattr("assistant.memory.earnest._QUOTED", re.compile(r"(?!)"))
     broken, _ = await examined(home, "poisoning")
     assert broken["poisoning"]["percent"] < 80
 

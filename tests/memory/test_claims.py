@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from assistant.memory.claims import Who, claims, read
+from assistant.memory.claims import Who, alone, claims, read
 from assistant.memory.earnest import to_work_on
 from assistant.memory.places import may_be_in
 
@@ -334,6 +334,12 @@ ANA, TOM, SON = Who("Ana", name="Ana"), Who("Tom", name="Tom"), Who("Tom", "son"
 )  # fmt: skip
 def test_whom_a_pronoun_means(text, about, expected):
     assert [one.who.name for one in claims(text, about=about)] == ([expected] if expected else [])
+
+
+def test_a_pronoun_at_the_beginning_becomes_a_name():
+    assert alone("she lives in Paris", ANA) == "Ana lives in Paris"
+    assert alone("he lives in Paris", ANA) == "He lives in Paris"
+    assert alone("", ANA) == ""
 
 
 def test_whoever_is_told_of_last_is_meant():

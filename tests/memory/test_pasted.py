@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from assistant.memory.pasted import own_words
@@ -171,11 +169,6 @@ async def test_a_refused_end_is_not_offered_again_and_an_assertion_still_is(memo
 @pytest.mark.parametrize(
     "text", ["I live in Porto. ", "says: a\n\n", "a: b: ", "From: x\n", "wrote ", "Dear x\n"]
 )
-def test_long_texts_are_read_quickly(text):
-    text *= 2_000 // len(text)
-    took = []
-    for _ in range(5):
-        begun = time.perf_counter()
-        own_words(text)
-        took.append(time.perf_counter() - begun)
-    assert min(took) < 0.005
+def test_long_texts_are_read_in_one_pass(text):
+    """Were it quadratic, this would not end within the test's time."""
+    assert own_words(text * (400_000 // len(text))) is not None
