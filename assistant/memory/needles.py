@@ -23,9 +23,8 @@ PASSAGE_WORDS = 5
 PASSAGE_BYTES = 16
 """A shorter passage stands elsewhere by chance."""
 WORD_CHARS = 4
-PASSAGES = 12
+PASSAGES = 6
 """Of one answer, spread over it: there may be hundreds of long ones."""
-LOOKED_CHARS = 1 << 20
 ANCHOR = 8
 """Bytes that one look compares."""
 _WORD = re.compile(r"\w+")
@@ -100,17 +99,15 @@ def _spread(passages: Sequence[str]) -> Sequence[str]:
 
 def _in_turns(db: Database, passages: Collection[str]) -> set[str]:
     """Those that turns which are left have: answers often say the same."""
-    if not passages:
-        return set()
-    search, found = Search(passages), set()
-    waiting, size = [], 0
-    for said in itertools.chain.from_iterable(db.execute("SELECT text, context, reply FROM turns")):
-        waiting.append(said)
-        size += len(said)
-        if size > LOOKED_CHARS:
-            found |= search.found("\n".join(waiting).encode())
-            waiting, size = [], 0
-    return found | search.found("\n".join(waiting).encode())
+    runs = {one: tuple(_WORD.findall(one.lower())) for one in passages}
+    lengths = {len(run) for run in runs.values()}
+    left = set(runs.values())
+    turns = db.execute("SELECT text, context, reply FROM turns") if left else ()
+    for said in itertools.chain.from_iterable(turns):
+        words = _WORD.findall(said.lower())
+        for length in lengths:
+            left.difference_update(zip(*(words[at:] for at in range(length)), strict=False))
+    return {one for one, run in runs.items() if run not in left}
 
 
 def _words(gone: Gone) -> Iterable[str]:

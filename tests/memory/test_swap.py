@@ -55,7 +55,9 @@ async def test_the_old_one_answers_until_the_new_one_has_everything(memory, sett
 
 async def test_a_swap_goes_on_after_a_restart(memory, settled):
     async with memory() as service:
-        await service.memories.add_many([NewMemory(text) for text in TEXTS])
+        # So many that it cannot end while it is slow, however busy the machine is.
+        many = [f"filler {n}" for n in range(1200)]
+        await service.memories.add_many([NewMemory(text) for text in [*many, *TEXTS]])
         await settled(service)
         old = service.embed_model
     async with memory("fake:32", fault="slow") as service:
@@ -234,7 +236,8 @@ async def _only(service, model):
 
 async def test_vectors_of_a_swap_that_was_given_up_go_but_not_of_one_under_way(memory, settled):
     async with memory() as service:
-        await service.memories.add_many([NewMemory(text) for text in TEXTS])
+        many = [f"filler {n}" for n in range(1200)]
+        await service.memories.add_many([NewMemory(text) for text in [*many, *TEXTS]])
         await settled(service)
         old = service.embed_model
     for _ in range(2):
