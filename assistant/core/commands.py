@@ -85,11 +85,11 @@ _STATED: tuple[tuple[Language, re.Pattern[str]], ...] = (
     ("fr", re.compile(r"(?:non|faux|en fait|c'est faux|tu te trompes)[,.!:;]+ *(?:en fait[, ]+)?(?P<t>[^?\n]{4,200})$", re.I)),
 )  # fmt: skip
 _IDIOMS = re.compile(
-    r"(?:it|about it|(?:that|what|everything|all|anything) (?:that )?i(?:'ve)? (?:just )?(?:asked|said|wrote|told you)\b.*|"
+    r"(?:it|about it|(?:that|what|everything|all|anything) (?:that )?i(?:'ve)? (?:just )?(?:asked|said|wrote)\b.*|"
     r"all (?:of )?(?:that|this|it)|everything (?:above|before|so far|we \w+.*)|your (?:instructions|role|last .+|previous .+)|"
     r"(?:the|my|your|all) (?:rest|above|(?:(?:very )?(?:first|second|third|last|previous|other|earlier|former|latter) )?"
     r"(?:messages?|questions?|instructions?|options?|ideas?|paragraphs?|sentences?|lines?|rows?|drafts?|versions?))(?: .*)?|"
-    r"me not|ça|cela|tout (?:ça|cela|ce que .+)|(?:tout )?ce que (?:j'ai|je t'ai) (?:dit|écrit|demandé).*|"
+    r"me not|ça|cela|tout (?:ça|cela|ce que j'ai .+)|(?:tout )?ce que j'ai (?:dit|écrit|demandé).*|ce que je t'ai (?:dit|écrit|demandé).*|"
     r"(?:le|la|les|ma|mes|tes|ton) (?:(?:premi[eè]re?|derni[eè]re?)s? )?(?:paragraphes?|phrases?|lignes?|messages?|questions?|instructions?)(?: .*)?)"
     r"[.! ]*$",
     re.I,
@@ -119,7 +119,8 @@ _OWN = re.compile(
 )
 _EVERYTHING = re.compile(
     r"(?:everything|all|it all|all of it|all (?:my |your |the )?(?:memories|notes)|everything (?:that )?you (?:know|remember)|"
-    r"all (?:that )?you know|tout|tout ce que tu sais|tous (?:mes|tes|les) (?:souvenirs|notes))",
+    r"all (?:that )?you know|(?:everything|all)(?: that)? i(?:'ve| have)? (?:ever )?told you|tout|"
+    r"tout ce que (?:tu sais|je t'ai dit)|tous (?:mes|tes|les) (?:souvenirs|notes))",
     re.I,
 )
 _KNOWN = re.compile(
