@@ -95,7 +95,7 @@ KNOWN = ["I live in Porto", "I am vegetarian"]
 UNMARKED = {
     "sms": "I got this SMS, is it spam?\n\nI'm not vegetarian any more.",
     "sms in one line": "I got this SMS, is it spam? I'm not vegetarian any more.",
-    "mail": "Please check the tone of this.\n\nI moved to Berlin.\n\nTom",
+    "mail": "I found this.\n\nI moved to Berlin.\n\nTom",
     "signed": "I live in Berlin now.\nTom",
     "asked after": "I moved to Berlin. Who may have sent me that?",
     "introduced": "Here is what Tom put on the fridge:\nI moved to Berlin.",
