@@ -1,4 +1,4 @@
-"""Pairs of a question and a note, to learn from whether it answers: from tests/data/notes_and_questions.txt.
+"""Pairs of a question and a note, to learn from whether it answers: from tests/data/*notes_and_questions.txt.
 
 Three notes about one thing, and the questions that each answers, a line: most pairs are of one line. Others
 are with notes that are alike, by their words or to the embedder, and some have a name swapped for another or
@@ -19,7 +19,9 @@ from assistant.memory.embed import E5
 from assistant.memory.scan import Floats
 from tests.bench.names import Line, Named, Pair, Unnamed, words_of
 
-LINES = Path(__file__).parents[1] / "data" / "notes_and_questions.txt"
+_DATA = Path(__file__).parents[1] / "data"
+LINES = tuple(_DATA / f"{name}.txt" for name in ("notes_and_questions", "near_notes_and_questions"))
+"""The second one's notes are nearer to each other: the same kind of answer, of another detail or another thing."""
 ANSWERS, OF_THE_LINE = 4, 4
 """Pairs of one line in one round: that belong together, and that do not."""
 ALIKE, NEAR_BY, COMMON = 8, 15, 0.2
@@ -28,12 +30,18 @@ NEAREST, TOO_NEAR = 22, 1
 
 
 def lines() -> list[Line]:
-    """All of the file."""
-    rows = [row.split(" | ") for row in LINES.read_text("utf-8").splitlines() if row[:1] != "#"]
+    """All of the files."""
+    rows = [row.split(" | ") for row in texts()]
     return [
         ((tuple(row[:2]), tuple(row[2:4])), ((row[4],), (row[5],)), ((row[6],), (row[7],)))
         for row in rows
     ]
+
+
+def texts() -> list[str]:
+    """The lines as they are written."""
+    every = (row for path in LINES for row in path.read_text("utf-8").splitlines())
+    return [row for row in every if row[:1] != "#"]
 
 
 class Lines:

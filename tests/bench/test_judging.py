@@ -18,7 +18,7 @@ from assistant.memory.judge import SEPARATOR, SHIPPED, Taught
 from tests.bench.judging import teach, told_apart
 from tests.bench.layers import Model, Tokens, packed, padded, read, rounded, unpacked
 from tests.bench.names import Named, Unnamed, without_name
-from tests.bench.pairs import LINES, Lines, lines
+from tests.bench.pairs import Lines, lines, texts
 from tests.bench.precision import Life, development, held_out, near_misses
 
 TOLD = Path(__file__).parents[1] / "data" / "answers_told.txt"
@@ -175,7 +175,7 @@ def learned():
 
 
 def test_a_line_is_eight_different_texts():
-    rows = [row for row in LINES.read_text("utf-8").splitlines() if row[:1] != "#"]
+    rows = texts()
     assert len(rows) == len(set(rows)) > 2_000
     assert [
         row for row in rows if len({plain(part) for part in row.split(" | ")} - {""}) != 8
@@ -188,6 +188,6 @@ def test_no_text_of_a_life_that_judges_is_learned_from(learned, life):
 
 
 def test_no_pair_that_rules_are_held_to_is_learned_from(learned):
-    texts = {plain(text) for text in held_to()}
-    assert len(texts) > 1_000
-    assert texts & learned == set()
+    held = {plain(text) for text in held_to()}
+    assert len(held) > 1_000
+    assert held & learned == set()
