@@ -21,7 +21,7 @@ from tests.bench.names import Line, Named, Pair, Unnamed, words_of
 
 _DATA = Path(__file__).parents[1] / "data"
 LINES = tuple(_DATA / f"{name}.txt" for name in ("notes_and_questions", "near_notes_and_questions"))
-"""The second one's notes are nearer to each other: the same kind of answer, of another detail or another thing."""
+"""Notes of the second are nearer to each other: the same kind of answer, of another detail or thing."""
 ANSWERS, OF_THE_LINE = 4, 4
 """Pairs of one line in one round: that belong together, and that do not."""
 ALIKE, NEAR_BY, COMMON = 8, 15, 0.2
