@@ -51,6 +51,7 @@ OPPOSITE = {"likes": "dislikes", "dislikes": "likes"}
 NOUNS: dict[str, str] = {
     noun.strip(): attribute
     for attribute, nouns in {
+        "allergy": "allergy, allergies, allergie",
         "phone": "phone, phone number, mobile, mobile number, cell number, number, téléphone, "
                  "numéro, numéro de téléphone, portable, nummer, telefonnummer, handynummer, número, "
                  "número de teléfono, teléfono, móvil, numero, numero di telefono, telefone",

@@ -16,7 +16,7 @@ from assistant.memory import earnest, predicates, pronouns, rules
 from assistant.memory.attributes import NEW, key, of_noun
 from assistant.memory.kin import KIN, POSSESSIVES
 from assistant.memory.pronouns import NO_NAMES, PRONOUNS
-from assistant.memory.sentences import CEST, DROP, JOINT, LEAD, NOW, SENTENCE, plain, small
+from assistant.memory.sentences import CEST, DROP, JOINT, LEAD, NOW, SENTENCE, SIGNS, plain, small
 from assistant.memory.values import person
 
 READ_CHARS = 500
@@ -179,6 +179,7 @@ class _Heard(msgspec.Struct):
 
 
 def _sentence(sentence: str, heard: _Heard) -> Iterator[Segment]:
+    sentence = SIGNS.sub("", sentence)
     bare = CEST.sub(r"\1 est ", LEAD.sub("", sentence).rstrip(" .!;\n").strip())
     if sentence.endswith("?") or earnest.hedged(bare):
         return

@@ -90,3 +90,6 @@ def may_be_in(place: str, wider: str) -> bool:
 
 _BEYOND = _COUNTRY["russia"]
 """The countries before it are Europe's."""
+
+KNOWN = frozenset(_COUNTRY) | frozenset(_WITHIN) | frozenset(_REGIONS)
+"""Places that are known also where they are written small."""

@@ -41,7 +41,8 @@ VERBS = frozenset(
     "is are am was were has have had will can does do did est sont suis a ai ont était aime adore".split()
 )
 _END = re.compile(
-    r"[\s,]*\b(?:now|these days|nowadays|at the moment|right now|currently|instead|again|too|as well|"
+    r"[\s,]*\b(?:now|these days|nowadays|at the moment|right now|currently|instead|again|too|as well|by the way|"
+    r"thanks|thank you|merci|danke|gracias|"
     r"actually|for good|pour de bon|définitivement|today|yesterday|recently|already|since .+|because .+|last (?:week|month|year|\w+day|spring|summer|autumn|winter)|"
     r"this (?:week|month|year|morning)|(?:a|two|three|\d+) (?:days?|weeks?|months?|years?) ago|"
     r"maintenant|désormais|aujourd'hui|hier|depuis .+|parce que .+|en ce moment|actuellement|"
@@ -51,7 +52,7 @@ _END = re.compile(
     re.I,
 )
 _PLACE_END = re.compile(
-    r"[\s,]+(?:(?:with|near|for|as|comme|avec|près de|close to|from now|on|mit|con|com) .+|"
+    r"[\s,]+(?:(?:with|near|for|as|at|next to|comme|avec|dans|chez|près de|close to|from now|on|mit|con|com) .+|"
     r"together|alone|ensemble|seule?|by (?:myself|ourselves)|proper|"
     rf"(?:in|en|last|this) (?:early |late |mid-?)?{MONTHS})$",
     re.I,

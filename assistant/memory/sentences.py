@@ -13,8 +13,16 @@ _TITLE = "|".join(
     rf"(?<=\b{one})"
     for one in ["Dr", "Mr", "Mrs", "Ms", "Prof", "Mme", "Mlle", "Hr", "Fr", "Sr", "Sra", "Dra"]
 )
-SENTENCE = re.compile(rf"[^.!?;\n]*(?:(?:\.(?=\w)|(?:{_TITLE})\.(?=\s+\w))[^.!?;\n]*)*[.!?;\n]*")
-"""A dot within a number or name, or after a title, ends no sentence."""
+_DAY = "|".join(
+    rf"(?<=\b{one} {day})"
+    for one in ("am", "der", "den", "dem", "zum", "vom")
+    for day in (r"\d", r"\d\d")
+)
+_MONAT = "Januar|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember"
+SENTENCE = re.compile(
+    rf"[^.!?;\n]*(?:(?:\.(?=\w)|(?:{_TITLE})\.(?=\s+\w)|(?:{_DAY})\.(?=\s+(?:{_MONAT})\b))[^.!?;\n]*)*[.!?;\n]*"
+)
+"""A dot within a number or name, after a title, or after a German day, ends no sentence."""
 JOINT = re.compile(
     r"\s*,\s+(?:and|but|et|mais|und|y|e)\s+|\s*,\s+|\s+(?:and|but|et|mais|und)\s+", re.I
 )
@@ -54,3 +62,9 @@ def plain(part: str) -> str:
         for pattern, long in _CONTRACTIONS:
             part = pattern.sub(long, part)
     return part
+
+
+SIGNS = re.compile(
+    r"(?:\s+(?:[:;=]-?[()DPp]|<3|[\U0001F300-\U0001FAFF\u2600-\u27BF\uFE0F\u200D]+))+[\s.!]*$"
+)
+"""Emoji at the end of a sentence: they are no part of a number or a name."""

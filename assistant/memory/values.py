@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from assistant.memory.kin import KIN
+from assistant.memory.places import KNOWN
 
 VALUE_WORDS = 8
 MONTHS = (
@@ -89,7 +90,7 @@ _NO_EMPLOYER = re.compile(
 )
 _NO_JOB = re.compile(
     r"(?:hard|much|long|fast|little|well|usual|always|before|if|quickly|often|part|one|normal|fou|folle|dingue|"
-    r"d'habitude|toujours|avant)\b|.* as\b|(?:a |une? )?(?:team|brute|forcenée?|malade)\b",
+    r"d'habitude|toujours|avant)(?![\w-])|.* as\b|(?:a |une? )?(?:team$|brute|forcenée?|malade)\b",
     re.I,
 )
 _NO_CAR = re.compile(
@@ -127,15 +128,21 @@ _THINGS = frozenset({"car", "bank", "school", "employer", "job"})
 _PEOPLE = frozenset(KIN.values()) | {"name"}
 
 
+_TITLED = re.compile(r"favou?rite |.* préférée?$")
+"""What may be called "Her" or "No Country for Old Men"."""
+_ABOUT = re.compile(r"^(?:on |(?:about|around|roughly|environ|d'environ|de) (?=[\d€$£~+]))", re.I)
+
+
 def fits(name: str, value: str, *, small: bool = False) -> bool:
     """Whether it is a value of such a kind: a number has digits, a name and a place have capitals.
 
     `small`: it was written by somebody who uses no capitals at all.
     """
-    if not value or NO_VALUE.match(value):
+    title = _TITLED.match(name) is not None and value[:1].isupper() and value[1:2].islower()
+    if not value or (NO_VALUE.match(value) and not title):
         return False
     if rule := _PATTERNS.get(name):
-        bare = value.removeprefix("on ")
+        bare = _ABOUT.sub("", value)
         remark = name != "age" and (_SPAN.search(bare) or (name in _LOOSE and _remark(bare)))
         return rule.fullmatch(bare) is not None and not remark
     if name in _PEOPLE:
@@ -157,7 +164,7 @@ def said_of(name: str, value: str, *, small: bool = False) -> bool:
         bare = _ARTICLE.sub("", value, count=1)
         return (
             not _remark(value)
-            and not _people(bare)
+            and not (_people(bare) and not _firm(bare))
             and (_capital(bare, 1) or (name == "car" and _make(bare)))
             and re.match(r"[a-zß-ÿ]{3,}(?:ed|ing)\b", bare) is None
         )
@@ -177,7 +184,9 @@ _PLACE_WORDS = frozenset(
     """of de du des d' la le les l' the and y sur sous en in am an der den ob upon on by les lez di do da dos del el al i near
     centre center city county state province region area side district arrondissement village island suburbs suburb
     outskirts middle heart north south east west northern southern eastern western upper lower downtown uptown greater
-    old new banlieue région nord sud est ouest vieux sunny rainy beautiful lovely good""".split()
+    old new central rural coastal inner outer upstate mainland metropolitan mid northwest northeast southwest
+    southeast north-west north-east south-west south-east town countryside centre-ville centro ciudad norte sur este
+    oeste barrio afueras provincia nähe banlieue région nord sud est ouest vieux sunny rainy beautiful lovely good""".split()
 )
 """In lower case within the name of a place."""
 _PARTICLES = frozenset("de du da di le la van von der den of dos bin ibn al el y e d'".split())
@@ -191,9 +200,17 @@ def _people(value: str) -> bool:
     return value.split()[0].casefold().strip(".,") in _PEOPLES if value.split() else False
 
 
+def _firm(value: str) -> bool:
+    """Whether a name goes on with a capital: "German Wings", not "German one"."""
+    words = value.split()
+    return len(words) > 1 and words[1][0].isupper()
+
+
 def _place(value: str, *, small: bool) -> bool:
     if not value[0].isupper() and _NO_PLACE.match(value):
         return False
+    if _ARTICLE.sub("", value, count=1).casefold() in KNOWN:
+        return True
     if _PRODUCTS.match(value) or len(value.split()) > 5:
         return False
     bare = _ARTICLE.sub("", value, count=1)

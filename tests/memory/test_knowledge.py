@@ -433,3 +433,15 @@ def test_she_is_remembered_as_whom_it_means(text):
     talk.say(text)
     assert talk.closed == ["Ana lives in Nice"]
     assert talk.live[0].startswith("Ana lives in Paris")
+
+
+def test_forget_my_allergies():
+    talk = Talk("I'm allergic to nuts", "I live in Lyon")
+    assert "orgotten for good" in talk.say("forget my allergies")
+    assert talk.live == ["I live in Lyon"]
+
+
+def test_a_german_date_is_corrected_whole():
+    talk = Talk("Mein Geburtstag ist am 5. Mai")
+    talk.say("Remember that mein Geburtstag ist am 3. Mai")
+    assert talk.live == ["Mein Geburtstag ist am 3. Mai"]
