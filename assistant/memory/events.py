@@ -33,7 +33,7 @@ _WHOSE: Final = (
 )
 _TIMED: Final = re.compile(
     r"\b(?:(?P<before>before|avant|vor|antes del?)|after|since|apres|depuis|nach|seit|despues del?|desde)"
-    rf"\s+(?:{_WHOSE}|(?<=del)\s*)(?P<event>[^\W\d][^?.!,;:]*)"
+    rf"(?:\s+{_WHOSE}|(?<=\bdel)\s+)(?P<event>[^\W\d][^?.!,;:]*)"
 )
 
 

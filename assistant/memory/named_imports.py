@@ -11,6 +11,9 @@ from sqlite_utils import Database
 
 from assistant.types import stable_id
 
+STEP = "m013_imports"
+"""Files made before this migration name no import."""
+
 _LABELS = {
     "chatgpt": "ChatGPT",
     "claude": "Claude",
@@ -38,9 +41,15 @@ def name_all(db: Database) -> None:
 
 
 def _name_turns(db: Database, sources: dict[tuple[str, str], str]) -> None:
-    sql = "SELECT seq, conversation_id, receipt FROM turns WHERE receipt LIKE '%\"imported\"%'"
+    sql = (
+        "SELECT seq, conversation_id, receipt FROM turns "
+        "WHERE source_id IS NULL AND receipt LIKE '%\"imported\"%'"
+    )
     for seq, conversation, receipt in db.execute(sql).fetchall():
-        told = json.loads(receipt).get("imported") or {}
+        raw = json.loads(receipt)
+        told = raw.get("imported") if isinstance(raw, dict) else None
+        if not isinstance(told, dict):
+            continue
         source = sources.get((str(told.get("from")), str(told.get("file"))))
         if source is not None:
             db.execute("UPDATE turns SET source_id = ? WHERE seq = ?", [source, seq])

@@ -25,7 +25,9 @@ SAMPLED = 300
 """Turns that a proof looks for; of more, so many spread over all of them."""
 WORDS_CHARS = 2_000
 """A proof looks for single words of the beginning of what the user said, and for passages of all."""
-_WORD = re.compile(r"\w+")
+_UNSPACED = r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
+_WORD = re.compile(rf"{_UNSPACED}|(?:(?!{_UNSPACED})\w)+")
+"""Thai, Chinese and Japanese put no spaces between words: each sign counts as one."""
 
 
 class Said(msgspec.Struct, frozen=True):

@@ -39,6 +39,8 @@ async def test_before_and_after_what_a_memory_tells_of(memory, question, wanted,
         ("Das Konzert war am 3. Februar", "Was kaufte ich auf dem Markt vor dem Konzert?", "kite"),
         ("Le concert était le 3 février", "Acheté au marché market après le concert ?", "drum"),
         ("El concierto fue el 3 de febrero", "¿Qué compré, market, antes del concierto?", "kite"),
+        ("El viaje fue el 3 de febrero", "¿Qué compré, market, antes del viaje?", "kite"),
+        ("El viaje fue el 3 de febrero", "¿Qué compré, market, después del viaje?", "drum"),
         ("The concert was loud", "Market before the concert", "lamp"),
     ],
 )

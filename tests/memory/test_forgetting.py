@@ -341,3 +341,24 @@ async def test_of_many_turns_some_are_looked_for_and_it_is_said(memory, chat, mo
 )  # fmt: skip
 def test_which_titles_are_made_from_a_text(title, text, made):
     assert bool(title and torn.made_from(title, text)) == made
+
+
+@pytest.mark.parametrize(
+    ("said", "answer", "left"),
+    [
+        (
+            "我的银行密码是四七一一请记住",
+            "你说过我的银行密码是四七一一请记住。好的",
+            "你说过[forgotten]。好的",
+        ),
+        (
+            "銀行の暗証番号は四七一一です",
+            "「銀行の暗証番号は四七一一です」ですね",
+            "「[forgotten]」ですね",
+        ),
+    ],
+)
+def test_quotations_go_in_scripts_without_spaces_too(said, answer, left):
+    runs = torn.Runs()
+    runs.add(said)
+    assert runs.clean(answer) == left

@@ -60,6 +60,7 @@ class Shelf:
             self.memories.on_pending()
         gone = [memory_id for one in changes for _, memory_id in one.removed]
         if gone:
+            self.memories.finder.postings.forget()
             # A draft may have been read with one of them in it.
             await self.memories.on_forgotten(gone, Touched())
 
@@ -97,6 +98,7 @@ class Shelf:
 
         gone, _, touched = await self.writer.run(work, after)
         if gone:
+            self.memories.finder.postings.forget()
             await self.memories.on_forgotten(gone, touched)
         return len(gone)
 

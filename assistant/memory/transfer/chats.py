@@ -94,8 +94,11 @@ def chat_id(chat: Chat, come: From) -> str:
 
 
 def _is_forgotten(db: Database, chat: Chat, come: From, forgotten: Forgotten) -> bool:
-    own = chat_id(chat, come)
-    return not _exists(db, own) and forgotten.conversation(own)
+    if not forgotten.any or _exists(db, chat_id(chat, come)):
+        return False
+    # Before m013 another version may have had the plain name: none comes back under a new one.
+    gone = [forgotten.conversation(stable_id("c", come.origin, one)) for one in _names(chat)]
+    return any(gone)
 
 
 def _exists(db: Database, own: str) -> bool:
@@ -109,7 +112,7 @@ def _parts(
     db: Database, chat: Chat, come: From, forgotten: Forgotten
 ) -> Iterator[tuple[Chat, list[Turn]]]:
     """A conversation with its turns, parted where it goes another way than what is here of it."""
-    exchanges = list(_exchanges(chat.messages))
+    chat, exchanges = _as_before(db, chat, come)
     title = short(f"{chat.title} (another version)")
     while True:
         here = _here(db, chat_id(chat, come))
@@ -125,6 +128,43 @@ def _parts(
         chat = msgspec.structs.replace(
             chat, id=f"{chat.id}#{other}", title=title, messages=messages
         )
+
+
+def _names(chat: Chat) -> list[str]:
+    """Under which ids this version, or the one it leaves, may have come in."""
+    pieces = chat.id.split("#")
+    begins = ["#".join(pieces[:at]) for at in range(len(pieces), 0, -1)]
+    return list(dict.fromkeys([*begins, *(f"{begins[-1]}#{said.id}" for said in chat.messages)]))
+
+
+def _as_before(db: Database, chat: Chat, come: From) -> tuple[Chat, list[Exchange]]:
+    """A conversation under the id it has here, where it came in when versions were numbered otherwise.
+
+    Such turns know no id of their answer. What another version has of it is left out.
+    """
+    exchanges = list(_exchanges(chat.messages))
+    if chat.linear:
+        return chat, exchanges
+    ids = {chat_id(msgspec.structs.replace(chat, id=one), come): one for one in _names(chat)}
+    sql = "SELECT id FROM conversations WHERE id IN (SELECT value FROM json_each(?))"
+    there = [one for (one,) in db.execute(sql, [json.dumps(list(ids))])]
+    here = {ids[one]: _here(db, one) for one in there}
+
+    def name(one: Exchange) -> str:
+        for other, turns in here.items():
+            found = turns.get(stable_id("t", come.origin, other, one.key))
+            if found == Here(one.text, one.reply, ""):
+                return other
+        return ""
+
+    names = [name(one) for one in exchanges]
+    last = next(filter(None, reversed(names)), chat.id)
+    if last == chat.id:
+        return chat, exchanges
+    first = names.index(last)
+    kept = [one for at, one in enumerate(exchanges) if at >= first or not names[at]]
+    messages = tuple(said for one in kept for said in one.messages)
+    return msgspec.structs.replace(chat, id=last, messages=messages), kept
 
 
 def _fork(

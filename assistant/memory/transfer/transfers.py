@@ -13,6 +13,7 @@ import msgspec
 from sqlite_utils import Database
 
 from assistant.errors import Conflict, ImportInvalid, NotFound
+from assistant.memory import named_imports
 from assistant.memory.finder import Finder
 from assistant.memory.readers import Readers
 from assistant.memory.tombstones import Tombstones
@@ -133,6 +134,8 @@ class Transfers:
         if not dry_run:
             async for batch in self._each(lambda: reads.successions()):
                 await self._writer.run(lambda db: readback.link(db, batch))  # noqa: B023
+            if named_imports.STEP not in reads.schema:
+                await self._writer.run(named_imports.name_all)
         yield {"sha256": sha256, "dry_run": dry_run} | msgspec.to_builtins(outcome)
 
     async def _store(
@@ -292,6 +295,8 @@ class _Read:
         self._path, self._password = path, password
         self._file: BinaryIO | None = None
         self._size = 0
+        self.schema: tuple[str, ...] = ()
+        """The steps that the file was made after."""
 
     def batches(self, hanging: frozenset[str]) -> Iterator[list[form.Row]]:
         with self._reader() as reader:
@@ -308,7 +313,9 @@ class _Read:
     def _reader(self) -> Iterator[form.Reader]:
         with opened(self._path) as file:
             self._file, self._size = file, self._path.stat().st_size
-            yield form.Reader(file, self._password)
+            reader = form.Reader(file, self._password)
+            self.schema = reader.header.schema
+            yield reader
             self._file = None
 
 

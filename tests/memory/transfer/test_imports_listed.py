@@ -243,3 +243,31 @@ async def test_what_came_in_before_the_step_has_its_source_after_it(memory, path
         assert "c_0" not in names
     finally:
         await service.close()
+
+
+async def test_chats_of_an_export_from_before_the_step_have_their_source(
+    memory, older, tmp_path, monkeypatch
+):
+    """Its rows name none, and its header does not have the step."""
+    file = tmp_path / "life"
+    async with memory() as service:
+        await take(service, older)
+
+        def strip(db):
+            for table in ("turns", "conversations"):
+                db.execute(f"UPDATE {table} SET source_id = NULL")
+
+        await service._writer.run(strip)
+        (source,) = await listed(service)
+        with file.open("wb") as out:
+            async for piece in service.transfers.export():
+                out.write(piece)
+        asked = await service.forgetter.dry_run(Forget(everything=True))
+        await service.forgetter.forget(Forget(everything=True, confirm=asked.confirm), prove=False)
+        monkeypatch.setattr("assistant.memory.named_imports.STEP", "of another time")
+        await take(service, file, with_forgotten=True)
+        (found,) = await listed(service)
+        assert (found.id, found.program) == (source.id, "ChatGPT")
+        assert found.conversations == len((await service.conversations.list())[0]) > 1
+        await service.sources.remove(source.id)
+        assert (await service.conversations.list())[0] == []

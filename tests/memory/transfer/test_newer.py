@@ -25,7 +25,7 @@ async def chats(service):
     return sorted([(t.text, t.reply) for t in one] for one in turns)
 
 
-def chatgpt(path, tree_, current, title="T"):
+def chatgpt(path, tree_, current, title="T", chat="c1"):
     """`tree_` has (key, parent, words) of each message; `q…` asks, all else answers."""
     nodes = {"r": {"id": "r", "message": None, "parent": None, "children": []}}
     for at, (key, parent, words) in enumerate(tree_):
@@ -34,8 +34,8 @@ def chatgpt(path, tree_, current, title="T"):
         message = {"author": {"role": role}, "create_time": 1e9 + at, "content": content}
         nodes[key] = {"id": key, "message": message, "parent": parent, "children": []}
         nodes[parent]["children"].append(key)
-    chat = {"id": "c1", "title": title, "mapping": nodes, "current_node": current}
-    path.write_text(json.dumps([chat]))
+    told = {"id": chat, "title": title, "mapping": nodes, "current_node": current}
+    path.write_text(json.dumps([told]))
     return path
 
 
@@ -309,3 +309,51 @@ def test_the_order_of_turns_is_that_of_the_messages():
     said = [("q1", "user"), ("a1", "assistant"), ("a2", "assistant"), ("q1", "user")]
     found = list(incoming._exchanges([Said(key, role, key) for key, role in said]))
     assert [(one.key, one.reply) for one in found] == [("q1", "a1\n\na2"), ("q1'", "")]
+
+
+FORKED = [Q1, A1, A2, Q3, C1]
+"""The way that is shown is not that of the first children."""
+
+
+@pytest.fixture
+def before_m013(path):
+    """What an older version made of FORKED: the way that is shown had the plain id, and turns no answer's."""
+
+    async def come(service):
+        await take(service, chatgpt(path, [Q1, A2, Q3, C1], "c1"))
+        await take(service, chatgpt(path, [Q1, A1], "a1", chat="c1#a1"))
+
+        def strip(db):
+            db.execute("UPDATE turns SET receipt = json_remove(receipt, '$.imported.answer')")
+
+        await service._writer.run(strip)
+
+    return come
+
+
+async def test_what_an_older_version_imported_does_not_come_in_twice(memory, path, before_m013):
+    async with memory() as service:
+        await before_m013(service)
+        here = await chats(service)
+        assert here == [[("Q1", "A1")], [("Q1", "A2"), ("Q3", "after A2")]]
+        for _ in range(2):
+            await take(service, chatgpt(path, FORKED, "c1"))
+            assert await chats(service) == here
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_what_was_forgotten_of_an_older_versions_import_stays_away(
+    memory, path, before_m013, whole
+):
+    async with memory() as service:
+        await before_m013(service)
+        every = [one.id for one in (await service.conversations.list(limit=9))[0]]
+        (chat,) = [one for one in every if len(await service.conversations.turns(one)) == 2]
+        if whole:
+            await service.conversations.delete(chat)
+        else:
+            (_, turn) = await service.conversations.turns(chat)
+            await service.forgetter.forget(Forget(after=turn.started_at), prove=False)
+        done = await take(service, chatgpt(path, FORKED, "c1"))
+        assert sum(done["forgotten"].values()) > 0
+        assert "after A2" not in str(await chats(service))
