@@ -12,6 +12,7 @@ import re
 
 import pytest
 from e2e import poison
+from engine.amx import HAS_AMX
 
 from assistant.config import Settings, load_paths
 from assistant.core.chats import Chats
@@ -183,7 +184,9 @@ def test_most_templates_are_obeyed_by_the_obedient_model():
 @pytest.mark.parametrize("model", ["tiny_model", "starter_model"])
 def test_no_text_becomes_a_mark_of_the_model(request, model):
     """With the real vocabularies: a prompt full of poison has the control tokens of an empty one."""
-    engine = Llama(LoadSpec(str(request.getfixturevalue(model)), 256, 1))
+    engine = Llama(
+        LoadSpec(str(request.getfixturevalue(model)), 256, 1, use_extra_bufts=not HAS_AMX)
+    )
     try:
         marks = {n for n, token in enumerate(engine.vocabulary().tokens) if token[:1] == b"\xff"}
         assert len(marks) > 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import numpy as np
+from engine.amx import HAS_AMX
 
 from assistant.engine import templates
 from assistant.engine.admission import Admission
@@ -91,7 +92,10 @@ class Engine:
     """A loaded model with its scheduler."""
 
     def __init__(self, path, *, context=1024, cells=0, sequences=16, states=None, threads=1):
-        spec = LoadSpec(str(path), context, threads, cells or context * 5 // 4, sequences)
+        spec = LoadSpec(
+            str(path), context, threads, cells or context * 5 // 4, sequences,
+            use_extra_bufts=not HAS_AMX,
+        )  # fmt: skip
         self.llama = Llama(spec)
         self.slots = Slots(self.llama, sequences - 1, self.llama.cells)
         self.admission = Admission(self.llama, self.slots, states)
@@ -103,6 +107,7 @@ class Engine:
     def draft_with(self, path, **spec):
         """Load a draft model beside the model."""
         settings = {"context": self.llama.context, "threads": 1, "sequences": 2, "outputs": 2}
+        settings["use_extra_bufts"] = not HAS_AMX
         self.companion = Llama(LoadSpec(str(path), **(settings | spec)))
         self.scheduler.draft = Draft(self.companion, 2)
         self.scheduler.draft.measure()

@@ -5,6 +5,7 @@ import random
 from pathlib import Path
 
 import pytest
+from engine.amx import left_out
 from engine.test_plan import CPU, GB, MACHINES, SHAPES, Device, gpu, machines
 
 from assistant.config import Settings
@@ -149,6 +150,7 @@ async def make(tmp_path, tiny_model, monkeypatch):
     made = []
 
     def build(mode="", **settings):
+        left_out(monkeypatch)
         module = "crashing_service" if mode else "assistant.engine.service"
         timing = Timing(backoff=0.05, backoff_most=0.1)
         child = Child("engine", module, arguments=[mode] if mode else [], timing=timing)

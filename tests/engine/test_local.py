@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from engine.amx import left_out
 
 from assistant.config import LIMITS, Settings
 from assistant.engine.catalogue import Catalogue
@@ -43,6 +44,8 @@ async def make(tmp_path, tiny_model, monkeypatch):
     made = []
 
     def build(mode="", model="tiny", folder=tiny_model.parent, states=None, **settings):
+        if mode not in ("amx", "leaky"):
+            left_out(monkeypatch)
         module = "crashing_service" if mode else "assistant.engine.service"
         timing = Timing(backoff=0.05, backoff_most=0.1)
         child = Child("engine", module, arguments=[mode] if mode else [], timing=timing)
