@@ -76,8 +76,11 @@ def needles_for(
 
 @functools.cache
 def _our_words() -> frozenset[str]:
-    """Words of the program itself, which its schema, settings and log may always have."""
-    sources = Path(__file__).parents[1].rglob("*.py")
+    """Words of the program itself, which its schema, settings and log may always have.
+
+    Names of places are the user's words: no schema and no log has them.
+    """
+    sources = (one for one in Path(__file__).parents[1].rglob("*.py") if one.name != "places.py")
     return frozenset(w for one in sources for w in _PART.findall(one.read_text("utf-8").lower()))
 
 

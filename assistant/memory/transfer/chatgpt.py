@@ -67,7 +67,7 @@ def _conversation(found: dict[str, Any], place: str) -> Iterator[Record]:
         if not any(said.role == "user" or said.text for said in messages):
             continue
         name = title if path.shown else short(f"{title} (version {number})")
-        key = own if not path.fork else f"{own}#{path.fork}"
+        key = own if not path.parted else f"{own}#{path.parted}"
         yield Chat(key, name, place, messages, began, ended)
 
 

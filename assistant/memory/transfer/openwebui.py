@@ -103,7 +103,7 @@ def _chat(found: dict[str, Any], place: str) -> Iterator[Record]:
         if messages:
             told = True
             name = title if path.shown else short(f"{title} (version {number})")
-            key = f"{own}#{path.fork}" if path.fork else own
+            key = f"{own}#{path.parted}" if path.parted else own
             yield Chat(key, name, place, messages, began, ended)
     if not told:
         yield Skipped("chat", place, "it has no messages")

@@ -14,7 +14,7 @@ Node = Mapping[str, Any]
 class Path(msgspec.Struct, frozen=True):
     """One way through such a conversation."""
 
-    fork: str
+    parted: str
     """The node where it leaves those before it; empty for the first."""
     keys: tuple[str, ...]
     shown: bool

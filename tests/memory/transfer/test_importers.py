@@ -404,8 +404,8 @@ def test_trees_with_cycles_orphans_and_many_versions_lose_no_node():
         )
         assert {key for path in found for key in path.keys} == set(keys)
         assert all(len(set(path.keys)) == len(path.keys) for path in found)
-        assert found[0].fork == ""
-        assert len({path.fork for path in found}) == len(found)
+        assert found[0].parted == ""
+        assert len({path.parted for path in found}) == len(found)
         assert sum(path.shown for path in found) <= 1
 
 

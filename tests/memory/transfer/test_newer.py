@@ -289,7 +289,7 @@ def test_a_path_only_ever_grows():
             nodes, chance.choice([*nodes, "gone"]), lambda n: n["parent"], lambda n: n["children"],
             lambda n: n["role"],
         )  # fmt: skip
-        return {path.fork: path.keys for path in found}
+        return {path.parted: path.keys for path in found}
 
     for _ in range(200):
         nodes = {"n0": {"parent": "", "children": [], "role": ""}}
