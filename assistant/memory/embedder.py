@@ -185,7 +185,6 @@ class Embedder:
     async def _warm(self) -> None:
         try:
             await self.ready()
-            await self.judge("ready?", ["ready"])  # its layers are loaded when they are first asked
         except AssistantError as exc:
             log.warning("the embedder is not ready: %s", exc.code)
 

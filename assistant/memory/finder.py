@@ -28,7 +28,7 @@ from assistant.memory.recall import (
     ranked,
 )
 from assistant.memory.scan import Floats, Mask
-from assistant.memory.slots import Candidates, Filter
+from assistant.memory.slots import Candidates, Filter, View
 from assistant.memory.trust import own_first
 from assistant.memory.vectors import Index
 from assistant.memory.wanted import LONG, Wanted
@@ -129,7 +129,7 @@ class Finder:
             await self.catch_up(max(0.0, give_up - time.monotonic()))
 
         def work(db: Database) -> list[str]:
-            found = self._find_words(db, question, Filter())
+            found = self._find_words(db, question, self.index.view(Filter()))
             candidates = _candidates(self.index, question, Filter(), found, vector)
             near = gate_for(self.index.noise, len(self.index))
             return tables.ids(db, clearly_meant(candidates, found, near))
@@ -181,11 +181,11 @@ class Finder:
         self.index = index
 
     def _read(self, db: Database, question: Question, which: Filter) -> tuple[Question, Found]:
-        question = events.dated(db, question, which, self.index.view(which), self.postings)
-        return question, self._find_words(db, question, which)
-
-    def _find_words(self, db: Database, question: Question, which: Filter) -> Found:
         view = self.index.view(which)
+        question = events.dated(db, question, which, view, self.postings)
+        return question, self._find_words(db, question, view)
+
+    def _find_words(self, db: Database, question: Question, view: View) -> Found:
         names = question.names | question.speakers | subjects.other_names(db, question.text)
         return words.search(db, question.words, sorted(names), view, CANDIDATES, self.postings)
 

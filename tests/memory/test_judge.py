@@ -185,21 +185,6 @@ async def test_the_same_is_judged_once_and_no_text_of_it_is_kept(memory, monkeyp
         assert "Ottoline" not in kept and "bees" not in kept  # noqa: PT018
 
 
-async def test_the_judge_is_loaded_before_the_first_question(memory, monkeypatch):
-    async with memory("e5") as service:
-        embedder = service.memories.finder._embedder
-        calls, call = [], embedder._child.call
-
-        async def counted(method, payload=None, **how):
-            calls.append(method)
-            return await call(method, payload, **how)
-
-        monkeypatch.setattr(embedder._child, "call", counted)
-        service.warm()
-        await embedder._warming
-        assert "judge" in calls
-
-
 async def test_forgetting_drops_verdicts(memory):
     async with memory("e5") as service:
         embedder = service.memories.finder._embedder
