@@ -32,38 +32,45 @@ class Postings:
         self._lock = threading.Lock()
         self._counts: dict[str, tuple[int, int]] = {}
         self._rows: OrderedDict[str, Slots] = OrderedDict()
+        self._age = 0
+        """Grows with each forgetting: what was asked for before one is not kept after it."""
 
     def count(self, db: Database, word: str, total: int) -> int:
         """How many rows have it, of `total`; as it was when the memory was smaller by a tenth, or larger."""
         count, then = self._counts.get(word, (0, -1))
         if then >= 0 and abs(total - then) <= total // 10:
             return count
+        age = self._age
         count = _counted(db, word)
         if count >= COMMON:
             with self._lock:
                 if len(self._counts) >= COUNTS:
                     self._counts.clear()
-                self._counts[word] = count, total
+                if age == self._age:
+                    self._counts[word] = count, total
         return count
 
     def rows(self, db: Database, word: str) -> Slots:
         """The newest rows with it, of closed ones too, and maybe of some that are gone."""
         with self._lock:
-            known = self._rows.get(word, NO_ROWS)
+            known, age = self._rows.get(word, NO_ROWS), self._age
         since = _newest(db, word, int(known[-1]) if len(known) else -1)
         rows = np.concatenate([known, since])[-POSTINGS - 1 :] if len(since) else known
         if len(rows) >= COMMON:
-            self._keep(word, rows)
+            self._keep(word, rows, age)
         return rows
 
     def forget(self) -> None:
         """Drop all."""
         with self._lock:
+            self._age += 1
             self._counts.clear()
             self._rows.clear()
 
-    def _keep(self, word: str, rows: Slots) -> None:
+    def _keep(self, word: str, rows: Slots, age: int) -> None:
         with self._lock:
+            if age != self._age:
+                return
             self._rows[word] = rows
             self._rows.move_to_end(word)
             while len(self._rows) > LISTS:

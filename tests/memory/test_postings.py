@@ -71,6 +71,22 @@ def test_a_count_is_made_again_when_the_memory_has_grown(db):
     assert known.count(db, "tea", 2 * COMMON) == 2 * COMMON
 
 
+@pytest.mark.parametrize("ask", ["_newest", "_counted"])
+def test_what_was_under_way_when_something_was_forgotten_is_not_kept(db, monkeypatch, ask):
+    """Else the list would be full of rows that are gone, and what is there would not be found."""
+    _tell(db, *["tea"] * COMMON)
+    known, real = Postings(), getattr(postings, ask)
+
+    def meanwhile(*how):
+        found = real(*how)
+        known.forget()
+        return found
+
+    monkeypatch.setattr(postings, ask, meanwhile)
+    assert known.count(db, "tea", COMMON) == len(known.rows(db, "tea")) == COMMON
+    assert not (known._rows if ask == "_newest" else known._counts)
+
+
 async def test_a_common_word_finds_what_was_just_told_and_nothing_of_it_outlives_forgetting(memory):
     async with memory("gguf:none") as service:
         store = service.memories
