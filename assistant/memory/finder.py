@@ -103,12 +103,12 @@ class Finder:
                     k,
                 )
             )
-        weighed, texts = await self._readers.run(
+        weighed, notes = await self._readers.run(
             lambda db: _to_judge(
                 db, question, self._weigh(db, index, question, which, found, vector, gate)
             )
         )
-        weighed = await self._judged(question, weighed, texts)
+        weighed = await self._judged(question, weighed, notes)
         return await self._readers.run(lambda db: self._shown(db, index, weighed, which, k))
 
     async def clearly_meant(self, question: Question) -> list[str]:
@@ -136,13 +136,15 @@ class Finder:
 
         return await self._readers.run(work)
 
-    async def _judged(self, question: Question, weighed: Weighed, texts: dict[int, str]) -> Weighed:
+    async def _judged(self, question: Question, weighed: Weighed, notes: Notes) -> Weighed:
         """With what the judge says, where it can be asked."""
-        logits = await self._logits(question, list(texts.values())) if texts else None
+        logits = await self._logits(question, list(notes.texts.values())) if notes.texts else None
         if logits is None or weighed.passing is None:
             return weighed
-        by_seq = dict(zip(texts, logits.tolist(), strict=True))
-        which = verdicts.passing(weighed.evidence, weighed.near, by_seq, weighed.passing)
+        by_seq = dict(zip(notes.texts, logits.tolist(), strict=True))
+        which = verdicts.passing(
+            weighed.evidence, weighed.near, by_seq, weighed.passing, notes.too_long
+        )
         return msgspec.structs.replace(weighed, passing=which)
 
     async def _logits(self, question: Question, texts: list[str]) -> Floats | None:
@@ -226,6 +228,15 @@ class Weighed(msgspec.Struct, frozen=True):
     """Which ones are handed over; None: all."""
 
 
+class Notes(msgspec.Struct, frozen=True):
+    """The best rows of a question, by `seq`."""
+
+    texts: dict[int, str]
+    """What the judge reads."""
+    too_long: tuple[int, ...]
+    """What it would read, were it shorter."""
+
+
 def _candidates(
     index: Index, question: Question, which: Filter, found: Found, vector: Floats | None
 ) -> Candidates:
@@ -248,14 +259,13 @@ def _refused(db: Database, question: Question, seqs: Sequence[int]) -> list[int]
     return [seq for seq in seqs if seq not in told or not wanted.allows(told[seq])]
 
 
-def _to_judge(db: Database, question: Question, weighed: Weighed) -> tuple[Weighed, dict[int, str]]:
-    """And the texts, by `seq`, that the judge reads: of the best notes that may hold the answer."""
+def _to_judge(db: Database, question: Question, weighed: Weighed) -> tuple[Weighed, Notes]:
+    """And the best notes that may hold the answer."""
     wanted = Wanted(question.text, question.language)
     close = contenders(weighed.evidence, verdicts.OF_BEST)[:READ]
     told = tables.texts(db, close, verdicts.LONG + 1)
+    too_long = tuple(seq for seq in close if len(told.get(seq, "")) > verdicts.LONG)
     read = [
-        seq
-        for seq in close
-        if 0 < len(told.get(seq, "")) <= verdicts.LONG and wanted.allows(told[seq])
+        seq for seq in close if told.get(seq) and seq not in too_long and wanted.allows(told[seq])
     ]
-    return weighed, {seq: told[seq] for seq in read[: verdicts.JUDGED]}
+    return weighed, Notes({seq: told[seq] for seq in read[: verdicts.JUDGED]}, too_long)

@@ -7,7 +7,7 @@ answer nothing, and what is no question wants whatever is near.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import numpy as np
@@ -70,14 +70,29 @@ def for_a_fact(question: Question) -> bool:
     return plain and asks and known and not _OPEN.search(text)
 
 
-def passing(evidence: Evidence, near: float, logits: Mapping[int, float], others: Mask) -> Mask:
+def passing(
+    evidence: Evidence, near: float, logits: Mapping[int, float], gate: Mask, long: Collection[int]
+) -> Mask:
     """Which rows are handed over: of those that were judged, by `seq`, the ones there is enough for.
 
-    `others` says it of the rest. `near` is what `gate_for` says, above 0.
+    Of the others those of `gate`. Where nothing that was judged is enough, only what could not be: it is
+    too long, as those of `long`, or has no vector yet. `near` is what `gate_for` says, above 0.
     """
-    table = signs(evidence, near, logits)
-    total = table @ np.array(list(WEIGHTS.values()), np.float32)
-    which: Mask = np.where(np.isnan(total), others, total >= NEEDED)
+    total = signs(evidence, near, logits) @ np.array(list(WEIGHTS.values()), np.float32)
+    return settled(total >= NEEDED, gate, unread(evidence, total, logits, long))
+
+
+def unread(
+    evidence: Evidence, total: Floats, logits: Mapping[int, float], long: Collection[int]
+) -> tuple[Mask, Mask]:
+    """Which rows were not weighed, and which of them could not be."""
+    left: Mask = np.isnan(total)
+    return left, left & np.isin(evidence.seqs, [*logits, *long])
+
+
+def settled(enough: Mask, gate: Mask, left: tuple[Mask, Mask]) -> Mask:
+    """What is handed over, of what there is enough for and of what `unread` says."""
+    which: Mask = np.where(left[0], gate & (left[1] | enough.any()), enough)
     return which
 
 

@@ -12,12 +12,13 @@ from tests.bench.weighing import Case, Kind, fitted
 NAMES = list(verdicts.WEIGHTS)
 
 
-def case(*logits, right=-1, gate=False):
-    """A question with rows that differ in the judge's logit alone; NaN was not read."""
+def case(*logits, right=-1, gate=False, long=True):
+    """A question with rows that differ in the judge's logit alone; NaN was not read, as too long or far."""
     signs = np.zeros((len(logits), len(NAMES)), np.float32)
     signs[:, NAMES.index("logit")] = logits
     rows = np.arange(len(logits))
-    return Case(signs, np.full(len(logits), gate), rows == right, right >= 0)
+    left = np.isnan(signs).any(axis=1)
+    return Case(signs, np.full(len(logits), gate), (left, left & long), rows == right, right >= 0)
 
 
 def weights(**some):
@@ -36,6 +37,12 @@ def test_of_what_was_not_read_the_gate_decides():
     kind = Kind("x", [case(np.nan, right=0, gate=True), case(np.nan, gate=True), case(np.nan)])
     assert kind.outcome(weights(logit=1.0), 9.0) == (50.0, 100.0, 1.0)
     assert kind.without() == (50.0, 100.0)
+
+
+def test_what_is_far_is_not_handed_over_where_nothing_near_answers():
+    kind = Kind("x", [case(2.0, np.nan, right=1, gate=True, long=False),
+                      case(-2.0, np.nan, gate=True, long=False), case(-2.0, np.nan, gate=True)])  # fmt: skip
+    assert kind.outcome(weights(logit=1.0), 1.0) == (50.0, 100.0, 0.5)
 
 
 def test_the_fit_finds_the_sign_that_tells_and_kinds_weigh_alike():
@@ -63,10 +70,11 @@ def test_the_weights_that_ship_decide_as_the_finder_does(near):
     logits = {0: 3.0, 1: -3.0}
     table = verdicts.signs(evidence, near, logits)
     gate = np.array([False, False, True])
-    assert verdicts.passing(evidence, near, logits, gate).tolist() == [True, False, True]
+    assert verdicts.passing(evidence, near, logits, gate, ()).tolist() == [True, False, True]
+    left, none = np.isnan(table).any(axis=1), np.zeros(3, bool)
     cases = [
-        Case(table, gate, np.arange(3) == 0, True),
-        Case(table[1:2], gate[1:2], gate[1:2], False),
+        Case(table, gate, (left, none), np.arange(3) == 0, True),
+        Case(table[1:2], gate[1:2], (none[:1], none[:1]), gate[1:2], False),
     ]
     shipped = np.array(list(verdicts.WEIGHTS.values()), np.float32)
     assert Kind("x", cases).outcome(shipped, verdicts.NEEDED) == (100.0, 100.0, 0.5)

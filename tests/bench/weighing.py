@@ -7,10 +7,11 @@ printed for that one was fitted on the others.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -37,6 +38,8 @@ class Case:
     signs: Floats
     gate: Mask
     """What the gate hands over: all that there is without the judge, with it of the rows it did not read."""
+    left: tuple[Mask, Mask]
+    """What the judge did not read; see `verdicts.unread`."""
     right: Mask
     answerable: bool
 
@@ -53,7 +56,7 @@ class Kind:
         silent, attempted, precise = [], [], []
         for case in self.cases:
             total = case.signs @ weights
-            handed = np.where(np.isnan(total), case.gate, total >= needed)
+            handed = verdicts.settled(total >= needed, case.gate, case.left)
             if case.answerable:
                 attempted.append(handed.any())
                 precise.append((handed & case.right).sum() / max(1, handed.sum()))
@@ -141,17 +144,20 @@ def _cases(home: Path, life: Life, given: Given) -> Iterator[Case]:
             else:  # not judged: the gate decides, whatever the weights are
                 right = np.array([one.text == wanted for one in found], bool)
                 unread = np.full((len(found), len(verdicts.WEIGHTS)), np.nan, np.float32)
-                yield Case(unread, np.ones(len(found), bool), right, bool(wanted))
+                every = np.ones(len(found), bool)
+                yield Case(unread, every, (every, every), right, bool(wanted))
 
 
-Noted = tuple[Evidence, float, Mapping[int, float], Mask]
+Noted = tuple[Evidence, float, Mapping[int, float], Mask, Collection[int]]
 
 
 def _case(store: Store, noted: Noted, wanted: str) -> Case:
-    evidence, near, logits, gate = noted
+    evidence, near, logits, gate, long = noted
     texts = store.texts([int(seq) for seq in evidence.seqs])
     right = np.array([texts[int(seq)] == wanted for seq in evidence.seqs], bool)
-    return Case(verdicts.signs(evidence, near, logits), gate, right, bool(wanted))
+    signs = verdicts.signs(evidence, near, logits)
+    left = verdicts.unread(evidence, signs.sum(axis=1), logits, long)
+    return Case(signs, gate, left, right, bool(wanted))
 
 
 @contextmanager
@@ -160,9 +166,9 @@ def _noted() -> Iterator[list[Noted]]:
     noted: list[Noted] = []
     passing = verdicts.passing
 
-    def heard(evidence: Evidence, near: float, logits: Mapping[int, float], others: Mask) -> Mask:
-        noted.append((evidence, near, logits, others))
-        return passing(evidence, near, logits, others)
+    def heard(*what: Any) -> Mask:
+        noted.append(what)
+        return passing(*what)
 
     verdicts.passing = heard
     try:

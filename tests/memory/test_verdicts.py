@@ -87,8 +87,8 @@ def evidence(**more):
     return Evidence(**given | more)
 
 
-def judged(logits, others=(False, False, True), **more):
-    return passing(evidence(**more), NEAR, logits, np.array(others)).tolist()
+def judged(logits, others=(False, False, True), long=(), **more):
+    return passing(evidence(**more), NEAR, logits, np.array(others), long).tolist()
 
 
 def test_what_answers_passes_and_what_does_not_falls():
@@ -99,6 +99,15 @@ def test_what_answers_passes_and_what_does_not_falls():
 def test_what_was_not_judged_or_has_no_vector_is_left_as_it_was():
     assert judged({7: MOST}, others=(False, True, False)) == [True, True, False]
     assert judged({9: LEAST}, others=(False, False, True)) == [False, False, True]
+
+
+def test_where_nothing_that_was_read_answers_only_what_could_not_be_read_is_left():
+    own = np.array([0.2, 0.17, 0.16], np.float32)
+    assert judged({7: LEAST, 8: LEAST}, own=own) == [False, False, False]
+    assert judged({7: LEAST, 8: LEAST}, own=own, long=(9,)) == [False, False, True]
+    assert judged({7: LEAST, 8: MOST}, own=own) == [False, True, True]
+    # Without a vector, what the judge says of it is not weighed.
+    assert judged({7: LEAST, 8: LEAST, 9: LEAST}) == [False, False, True]
 
 
 def test_a_logit_beyond_the_bounds_says_no_more():
