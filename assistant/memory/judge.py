@@ -1,7 +1,7 @@
 """Whether a note answers a question: a model that reads the two together, in the embed child.
 
 The built-in embedder once more, its twelve layers taught for this (`tests/bench/judging.py` teaches
-them, from tests/data/notes_and_questions); only the layers ship. They are laid over a private copy of the
+them, from what tests/bench/pairs.py reads); only the layers ship. They are laid over a private copy of the
 embedder's file in memory: what stays as it was is shared, and nothing is written.
 """
 
@@ -20,7 +20,7 @@ import numpy as np
 from assistant.memory.scan import Floats
 
 SHIPPED: Final = Path(__file__).with_name("judge_e5.msgpack")
-SHA256: Final = "fb67f9ae36e3eeda52ff1f23d3cb4139f737ea5981cdb89f5a194db37d721166"
+SHA256: Final = "376201f162f9ef7f35ebc1c28149d6b8e7982b93e47dae6ef0bc6a76a8da3056"
 """Of what ships."""
 SEPARATOR: Final = " passage: "
 """Between question and note; the embedder's own word for a note."""

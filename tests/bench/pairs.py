@@ -1,8 +1,9 @@
-"""Pairs of a question and a note, to learn from whether it answers: from tests/data/*notes_and_questions.txt.
+"""Pairs of a question and a note, to learn from whether it answers: from tests/data/*notes_and_questions.txt
+and dossiers.txt.
 
-Three notes about one thing, and the questions that each answers, a line: most pairs are of one line. Others
-are with notes that are alike, by their words or to the embedder, and some have a name swapped for another or
-left out (names.py).
+A line is some notes about one thing, and the questions that each answers: three in the first files, four to
+ten, each on its own line, in the last. Most pairs are of one line. Others are with notes that are alike, by
+their words or to the embedder, and some have a name swapped for another or left out (names.py).
 """
 
 from __future__ import annotations
@@ -22,8 +23,11 @@ from tests.bench.names import Line, Named, Pair, Unnamed, words_of
 _DATA = Path(__file__).parents[1] / "data"
 LINES = tuple(_DATA / f"{name}.txt" for name in ("notes_and_questions", "near_notes_and_questions"))
 """Notes of the second are nearer to each other: the same kind of answer, of another detail or thing."""
+DOSSIERS = _DATA / "dossiers.txt"
 ANSWERS, OF_THE_LINE = 4, 4
-"""Pairs of one line in one round: that belong together, and that do not."""
+"""Pairs of a line of three in one round: that belong together, and that do not."""
+OF_A_FACT = 2
+"""The same of each fact of a dossier."""
 ALIKE, NEAR_BY, COMMON = 8, 15, 0.2
 NEAREST, TOO_NEAR = 22, 1
 """Notes by cosine; the very nearest one is left out, as it may well answer."""
@@ -35,7 +39,14 @@ def lines() -> list[Line]:
     return [
         ((tuple(row[:2]), tuple(row[2:4])), ((row[4],), (row[5],)), ((row[6],), (row[7],)))
         for row in rows
-    ]
+    ] + dossiers()
+
+
+def dossiers() -> list[Line]:
+    """Those of DOSSIERS: two questions that ask the same and two notes that answer it, a fact."""
+    some = DOSSIERS.read_text("utf-8").strip().split("\n\n")
+    facts = [[row.split(" | ") for row in one.splitlines() if row[:1] != "#"] for one in some]
+    return [tuple((tuple(row[:2]), tuple(row[2:])) for row in one) for one in facts]
 
 
 def texts() -> list[str]:
@@ -70,16 +81,19 @@ class Lines:
         every = [
             (q, note, float(a is b)) for a in line for b in line for q in a[0] for note in b[1]
         ]
-        yield from rng.sample([pair for pair in every if pair[2]], ANSWERS)
-        yield from rng.sample([pair for pair in every if not pair[2]], OF_THE_LINE)
-        question = rng.choice([q for questions, _ in line for q in questions])
-        owner, note = self._other(question, number, rng)
-        if owner != number:
-            yield question, note, 0.0
-        if near := self._near.get(question):
-            yield question, rng.choice(near), 0.0
-        yield from self._named.swapped(number, rng)
-        yield from self._unnamed.left_out(number, rng)
+        small = len(line) == 3
+        answers, others = (ANSWERS, OF_THE_LINE) if small else [OF_A_FACT * len(line)] * 2
+        yield from rng.sample([pair for pair in every if pair[2]], answers)
+        yield from rng.sample([pair for pair in every if not pair[2]], others)
+        for _ in range(len(line) // 3):
+            question = rng.choice([q for questions, _ in line for q in questions])
+            owner, note = self._other(question, number, rng)
+            if owner != number:
+                yield question, note, 0.0
+            if near := self._near.get(question):
+                yield question, rng.choice(near), 0.0
+            yield from self._named.swapped(number, rng)
+            yield from self._unnamed.left_out(number, rng)
 
     def _other(self, question: str, number: int, rng: random.Random) -> tuple[int, str]:
         """A note with the same rare words, of a line near by (most are about like things), or any."""

@@ -18,7 +18,7 @@ from assistant.memory.judge import SEPARATOR, SHIPPED, Taught
 from tests.bench.judging import teach, told_apart
 from tests.bench.layers import Model, Tokens, packed, padded, read, rounded, unpacked
 from tests.bench.names import Named, Unnamed, without_name
-from tests.bench.pairs import Lines, lines, texts
+from tests.bench.pairs import Lines, dossiers, lines, texts
 from tests.bench.precision import Life, development, held_out, near_misses
 
 TOLD = Path(__file__).parents[1] / "data" / "answers_told.txt"
@@ -74,7 +74,7 @@ def test_four_bits_are_packed_as_they_are_rounded():
 
 
 def test_of_a_line_each_question_is_answered_by_its_own_notes_only():
-    every = lines()[:200]
+    every = [*lines()[:200], *dossiers()[:10]]
     own = {(q, note) for line in every for qs, notes in line for q in qs for note in notes}
     pairs = Lines(every).round(random.Random(3))
     assert {answers for *_, answers in pairs} == {0.0, 1.0}
@@ -180,6 +180,16 @@ def test_a_line_is_eight_different_texts():
     assert [
         row for row in rows if len({plain(part) for part in row.split(" | ")} - {""}) != 8
     ] == []
+
+
+def test_a_dossier_is_some_facts_of_four_texts_that_stand_nowhere_else():
+    facts = [fact for one in dossiers() for fact in one]
+    parts = [plain(text) for fact in facts for some in fact for text in some]
+    assert {len(questions) * len(notes) for questions, notes in facts} == {4}
+    assert {len(one) for one in dossiers()} <= set(range(4, 11))
+    assert len(parts) == len(set(parts)) > 10_000
+    others = {plain(part) for row in texts() for part in row.split(" | ")}
+    assert others & set(parts) == set()
 
 
 @pytest.mark.parametrize("life", [development, near_misses, held_out])
