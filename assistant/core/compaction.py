@@ -239,7 +239,7 @@ def _size(turn: Turn) -> int:
 def _transcript(turn: Turn, room: int) -> str:
     said = datetime.fromisoformat(turn.started_at)
     half = max(64, (room - 32) * 3 // 2)
-    text, reply = _ends(turn.text, half), _ends(turn.reply, half)
+    text, reply = _ends(turn.text, half), _ends(prompt.spoken(turn.reply), half)
     return f"[{said:%Y-%m-%d}] User: {text}\nAssistant: {reply}\n\n"
 
 

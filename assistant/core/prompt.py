@@ -7,6 +7,7 @@ where a summary takes the place of older turns does a prompt begin anew.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -27,6 +28,7 @@ SYSTEM = (
 
 PROFILE = "What the user has said about themselves (`I` is the user):"
 
+_IDS = re.compile(r" \((?:\d{4}-\d\d-\d\d, )?m_[0-9a-z]{26}\)")
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September",
            "October", "November", "December")  # fmt: skip
@@ -112,11 +114,18 @@ def messages(
     for turn in history.kept:
         lines = tuple(Part(line, turn.id) for line in turn.context.splitlines(keepends=True))
         out.append(Message("user", (*lead, *lines, Part(turn.text, turn.id))))
-        out.append(Message.of("assistant", turn.reply, turn.id))
+        out.append(Message.of("assistant", spoken(turn.reply), turn.id))
         lead = ()
     parts = block.parts if block else ()
     out.append(Message("user", (*lead, *parts, Part(text, ref))))
     return tuple(out)
+
+
+def spoken(reply: str) -> str:
+    """A reply without the ids of memories, which are for its reader: a small model puts them behind
+    all that it says from then on.
+    """
+    return _IDS.sub("", reply)
 
 
 def fit(turns: Sequence[Turn], budget: int, summary: Summary | None = None) -> History:

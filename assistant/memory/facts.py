@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from sqlite_utils import Database
 
-from assistant.memory import bulk, claims, profile, rows, subjects, tables, trust
+from assistant.memory import bulk, claims, offered, profile, rows, subjects, tables, trust
 from assistant.memory.attributes import OPPOSITE, attribute
 from assistant.memory.claims import Claim, Segment
 from assistant.memory.kin import KIN
@@ -184,6 +184,7 @@ def backfill(db: Database) -> None:
 
 def end(db: Database, ended: Sequence[Claim], moment: str, model: str, work: Work) -> None:
     """Close what these deny, with no successor."""
+    offered.withdraw(db, ended, moment)
     for claim in ended:
         subject = subjects.find(db, claim.who)
         if subject is not None:
@@ -270,6 +271,7 @@ def store_one(db: Database, item: Fresh, model: str, work: Work) -> Memory:
     work.stored.append(row["id"])
     work.changed.append(row["id"])
     strengthen(db, row["id"], item.episode or row["id"], row["said_at"])
+    offered.withdraw(db, positive, moment)
     for claim in (c for s in item.segments for c in s.claims):
         _assert(db, claim, row, moment, model, work)
     return tables.get(db, row["id"])

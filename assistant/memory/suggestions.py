@@ -10,7 +10,7 @@ import msgspec
 from sqlite_utils import Database
 
 from assistant.errors import SuggestionNotFound
-from assistant.memory import claims, facts, rows, subjects
+from assistant.memory import claims, facts, offered, rows, subjects
 from assistant.memory.attributes import attribute
 from assistant.memory.candidates import LEARNABLE, Candidate, check, denied, stated
 from assistant.memory.claims import Claim, Segment
@@ -31,6 +31,8 @@ class Suggestions:
     def __init__(self, memories: Memories, *, clock: Callable[[], str] = now) -> None:
         self._memories = memories
         self._clock = clock
+        self._withdrawn: dict[bytes, str] = {}
+        """Digests of what was offered and contradicted, with the turn that did: an older one may be read later."""
 
     @property
     def attributes(self) -> Sequence[str]:
@@ -50,7 +52,8 @@ class Suggestions:
 
         With `auto` it is stored at once, but nothing sensitive is, and what changes something known only
         where the message is nothing but statements: else it may be pasted. What is known already counts
-        as said once more, and what ends something known is offered too. `before` is what was said last.
+        as said once more, and what ends something known is offered too; what waits and is contradicted is
+        offered no more. `before` is what was said last.
         Nothing is learnt from what is marked as quoted or pasted.
         """
         message, text = text, own_words(text)
@@ -68,6 +71,7 @@ class Suggestions:
             checked = (check(text, raw, about) for raw in proposed if sayable(text))
             found += [one for one in checked if one is not None]
             ended = denied(text, about) if sayable(text) else []
+            self._withdraw(db, [one.claim for one in (*found, *ended)], moment, turn_id)
             found += [one for one in ended if _changes(db, one)]
             whole = only_states(message, claims.read(text, about=about))
             for candidate in _distinct(found):
@@ -77,13 +81,21 @@ class Suggestions:
                 elif known := facts.saying(db, candidate.claim):
                     facts.strengthen(db, known[0].id, turn_id, moment)
                     done.known.append(known[0].id)
-                elif one := _offer(db, candidate, turn_id, moment):
+                elif self._withdrawn.get(_digest(candidate.claim), "") <= turn_id and (
+                    one := _offer(db, candidate, turn_id, moment)
+                ):
                     made.append(one)
             effects.append(done.effect(db))
             return done
 
         await self._memories.change(work)
         return effects[-1], made
+
+    def _withdraw(self, db: Database, said: Sequence[Claim], moment: str, turn_id: str) -> None:
+        for claim in offered.withdraw(db, said, moment, turn_id=turn_id):
+            self._withdrawn[_digest(claim)] = turn_id
+        while len(self._withdrawn) > OFFERED:
+            del self._withdrawn[next(iter(self._withdrawn))]
 
     async def list(self, *, cursor: str | None = None, limit: int = 50) -> _Page:
         """One page of those that wait for an answer, newest first, and the cursor of the next."""

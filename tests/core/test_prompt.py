@@ -95,6 +95,23 @@ def test_what_was_recalled_stays_in_the_prompt_byte_for_byte():
     assert second[2].text == "ok"
 
 
+ID = "m_01m8fhpx4y4y6gms5dacw761mm"
+
+
+@pytest.mark.parametrize(
+    ("reply", "read"),
+    [
+        (f"Remembered: “I live in Porto” ({ID}).", "Remembered: “I live in Porto”."),
+        (f"- I live in Porto (2026-11-27, {ID})\n- so", "- I live in Porto\n- so"),
+        (f"The file is {ID} (2026-11-27)", f"The file is {ID} (2026-11-27)"),
+    ],
+)  # fmt: skip
+def test_the_model_reads_no_ids_of_memories_in_replies(reply, read):
+    history = prompt.everything([turn(1, reply=reply)])
+    *_, said, _ = prompt.messages(prompt.Opening("sys"), history, None, "and now?")
+    assert said.text == read
+
+
 def test_everything_fits():
     turns = [turn(n) for n in range(5)]
     assert prompt.fit(turns, 500) == prompt.History(tuple(turns))

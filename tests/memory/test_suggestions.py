@@ -65,6 +65,39 @@ async def test_accepting_closes_what_it_contradicts(memory, turn):
         assert await texts(service) == ["I live in Porto"]
 
 
+@pytest.mark.parametrize(
+    ("first", "then", "left"),
+    [
+        ("I'm vegetarian", "I'm not vegetarian any more", []),
+        ("Ana lives in Nice", "Ana lives in Bergen now", ["Ana lives in Bergen now"]),
+        ("Ana lives in Nice", "Tom lives in Bergen", ["Tom lives in Bergen", "Ana lives in Nice"]),
+        ("I like olives", "I don't like olives", []),
+        ("I like olives", "I like figs", ["I like figs", "I like olives"]),
+        ("I live in Lyon", "I'm vegetarian", ["I'm vegetarian", "I live in Lyon"]),
+    ],
+)
+async def test_what_is_contradicted_since_waits_no_longer(memory, turn, first, then, left):
+    async with memory() as service:
+        for turn_id, text in (("t_1", first), ("t_2", then)):
+            said = await turn(service, text, turn_id)
+            await service.suggestions.learn(said.id, said.text)
+        waiting = [one.text for one in (await service.suggestions.list())[0]]
+        assert [one for one in waiting if "not" not in one and "n't" not in one] == left
+        # The model reads the first turn after the second was said.
+        await service.suggestions.learn("t_1", first)
+        again = [one.text for one in (await service.suggestions.list())[0]]
+        assert again == waiting
+
+
+async def test_what_was_remembered_since_is_not_undone_by_a_late_yes(memory, turn):
+    async with memory() as service:
+        said = await turn(service, "I live in Lyon")
+        await service.suggestions.learn(said.id, said.text)
+        await service.knowledge.remember("I live in Porto")
+        assert await service.suggestions.list() == ([], None)
+        assert await texts(service) == ["I live in Porto"]
+
+
 async def test_auto_stores_what_is_harmless_and_asks_for_the_rest(memory, turn):
     async with memory() as service:
         said = await turn(service, "I live in Lyon and I am allergic to nuts")
