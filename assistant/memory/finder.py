@@ -13,6 +13,7 @@ from sqlite_utils import Database
 from assistant.errors import EmbedderError
 from assistant.memory import events, subjects, tables, verdicts, words
 from assistant.memory.embedder import Embedder
+from assistant.memory.naming import spelled_out
 from assistant.memory.persons import told_apart
 from assistant.memory.postings import Postings
 from assistant.memory.readers import Readers
@@ -108,7 +109,7 @@ class Finder:
                 db, question, self._weigh(db, index, question, which, found, vector, gate)
             )
         )
-        weighed = await self._judged(question, weighed, notes)
+        weighed = await self._judged(weighed, notes)
         return await self._readers.run(lambda db: self._shown(db, index, weighed, which, k))
 
     async def clearly_meant(self, question: Question) -> list[str]:
@@ -136,9 +137,9 @@ class Finder:
 
         return await self._readers.run(work)
 
-    async def _judged(self, question: Question, weighed: Weighed, notes: Notes) -> Weighed:
+    async def _judged(self, weighed: Weighed, notes: Notes) -> Weighed:
         """With what the judge says, where it can be asked."""
-        logits = await self._logits(question, list(notes.texts.values())) if notes.texts else None
+        logits = await self._logits(notes) if notes.texts else None
         if logits is None or weighed.passing is None:
             return weighed
         by_seq = dict(zip(notes.texts, logits.tolist(), strict=True))
@@ -147,10 +148,10 @@ class Finder:
         )
         return msgspec.structs.replace(weighed, passing=which)
 
-    async def _logits(self, question: Question, texts: list[str]) -> Floats | None:
+    async def _logits(self, notes: Notes) -> Floats | None:
         async def ask() -> Floats | None:
             try:
-                return await self._embedder.judge(question.text, texts)
+                return await self._embedder.judge(notes.asked, list(notes.texts.values()))
             except EmbedderError:
                 return None
 
@@ -231,6 +232,8 @@ class Weighed(msgspec.Struct, frozen=True):
 class Notes(msgspec.Struct, frozen=True):
     """The best rows of a question, by `seq`."""
 
+    asked: str
+    """The question, as the judge reads it."""
     texts: dict[int, str]
     """What the judge reads."""
     too_long: tuple[int, ...]
@@ -268,4 +271,6 @@ def _to_judge(db: Database, question: Question, weighed: Weighed) -> tuple[Weigh
     read = [
         seq for seq in close if told.get(seq) and seq not in too_long and wanted.allows(told[seq])
     ]
-    return weighed, Notes({seq: told[seq] for seq in read[: verdicts.JUDGED]}, too_long)
+    texts = {seq: told[seq] for seq in read[: verdicts.JUDGED]}
+    # The judge knows nobody: who "my sister" is must be said to it.
+    return weighed, Notes(spelled_out(db, question.text), texts, too_long)

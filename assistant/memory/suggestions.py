@@ -32,7 +32,7 @@ class Suggestions:
         self._memories = memories
         self._clock = clock
         self._withdrawn: dict[bytes, str] = {}
-        """Digests of what was offered and contradicted, with the turn that did: an older one may be read later."""
+        """Digests of what was contradicted, with the turn that did: an older one may be read later."""
 
     @property
     def attributes(self) -> Sequence[str]:

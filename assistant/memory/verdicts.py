@@ -19,18 +19,18 @@ from assistant.memory.scan import Floats, Mask
 
 JUDGED: Final = 5
 """Rows that are read for one question, the best first."""
-OF_BEST: Final = 0.6
+OF_BEST: Final = 0.5
 """Share of the best score that a row must have to be read."""
 LONG: Final = 300
 """Characters; what is longer is no note, and takes the judge as long as ten of them."""
 
 WEIGHTS: Final = {
-    "own": 1.76, "shares": -1.03, "lead": 1.5, "apart": -1.16, "score": 2.54, "logit": 1.0,
+    "own": 1.8, "shares": -1.0, "lead": 1.48, "apart": -1.29, "score": 3.0, "logit": 1.01,
 }  # fmt: skip
 """From a logistic regression on the development lives of tests/bench, each kind as heavy as the others: of
 the cosine in gates, the share of the question's words, the cosine's lead in gates, whether somebody named is
 missing, the share of the best score, and the judge's logit."""
-NEEDED: Final = 4.0
+NEEDED: Final = 4.54
 """Odds of three to seventeen that it answers: a question that had its answer must not lose it, and beyond
 these many more would."""
 LEAST, MOST = -6.0, 4.0

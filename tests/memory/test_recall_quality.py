@@ -70,6 +70,32 @@ async def test_facts_are_found_alone_and_among_small_talk(memory, settled, capsy
         assert measured[2] >= floors[2]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("told", "question", "answer"),
+    [
+        (
+            ("My brother's name is Timo", "Timo lives in Leuven now"),
+            "Where does my brother live?",
+            1,
+        ),
+        (("My brother's name is Timo", "My brother is a baker"), "What is Timo's job?", 1),
+        (("My sister is Ana", "Ana drives a red Clio"), "What car does my sister drive?", 1),
+        (("My sister is Ana", "Ana was born on 3 May"), "When is my sister's birthday?", 1),
+        (("My boss is Renata", "Renata is allergic to cats"), "What is my boss allergic to?", 1),
+        (("Ma sœur s'appelle Ana", "Ana habite à Lyon"), "Où habite ma sœur ?", 1),
+    ],
+)
+async def test_what_is_told_of_a_name_answers_who_asks_by_role(
+    memory, settled, told, question, answer
+):
+    async with memory("e5") as service:
+        await service.memories.add_many([NewMemory(text, "fact") for text in told])
+        await settled(service)
+        found = await service.memories.recall(question, k=5, gate=True, patience_s=10)
+        assert told[answer] in [one.text for one in found]
+
+
 SISTER = "My sister Ana lives in Lyon and loves tulips"
 QUESTIONS = ["Where does my sister live?", "Où habite ma sœur ?"]
 
