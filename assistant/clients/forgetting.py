@@ -9,7 +9,8 @@ from assistant.clients import console, safekeeping
 
 def would_go(told: dict[str, Any]) -> None:
     """Of a dry run."""
-    console.line(f"Would go: {_rows(told) or 'nothing'}.")
+    nothing = "nothing (`nestor sources list` and `nestor recall` show ids)"
+    console.line(f"Would go: {_rows(told) or nothing}.")
 
 
 def went(told: dict[str, Any]) -> None:

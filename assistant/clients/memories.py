@@ -75,6 +75,8 @@ def forget(query: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool, **wh
                 return console.as_json(told) if as_json else forgetting.would_go(told)
             if not yes:
                 forgetting.would_go(told)
+                if not any(told.get("counts", {}).values()):
+                    return None
                 click.confirm("Forget all of this?", abort=True, err=True)
             body |= {"confirm": told["confirm"]} if "confirm" in told else {}
         nothing: dict[str, Any] = {"forgotten": [], "backups": []}
