@@ -9,8 +9,7 @@ from assistant.clients import console, safekeeping
 
 def would_go(told: dict[str, Any]) -> None:
     """Of a dry run."""
-    nothing = "nothing (`nestor sources list` and `nestor recall` show ids)"
-    console.line(f"Would go: {_rows(told) or nothing}.")
+    console.line(f"Would go: {_rows(told) or 'nothing'}.")
 
 
 def went(told: dict[str, Any]) -> None:

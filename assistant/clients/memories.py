@@ -50,7 +50,10 @@ def recall(query: tuple[str, ...], k: int, as_json: bool) -> None:
 @click.command()
 @click.argument("query", nargs=-1)
 @click.option("--id", "ids", multiple=True, help="Forget this memory; may be repeated.")
-@click.option("--source", help="All from this source: its id, or a memory's source, exactly.")
+@click.option(
+    "--source",
+    help="All from this source: its id (`nestor sources list`), or a memory's source, exactly.",
+)
 @click.option("--after", help="All that was said from then on (ISO 8601), turns of chats too.")
 @click.option("--before", help="All that was said before then.")
 @click.option("--everything", is_flag=True, help="All memories and conversations.")
@@ -75,9 +78,10 @@ def forget(query: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool, **wh
                 return console.as_json(told) if as_json else forgetting.would_go(told)
             if not yes:
                 forgetting.would_go(told)
-                if not any(told.get("counts", {}).values()):
-                    return None
-                click.confirm("Forget all of this?", abort=True, err=True)
+                if any(told.get("counts", {}).values()):
+                    click.confirm("Forget all of this?", abort=True, err=True)
+                else:
+                    body = {"ids": []}
             body |= {"confirm": told["confirm"]} if "confirm" in told else {}
         nothing: dict[str, Any] = {"forgotten": [], "backups": []}
         told = nothing if body == {"ids": []} else client.post("/api/v1/forget", body)

@@ -271,7 +271,8 @@ def store_one(db: Database, item: Fresh, model: str, work: Work) -> Memory:
     work.stored.append(row["id"])
     work.changed.append(row["id"])
     strengthen(db, row["id"], item.episode or row["id"], row["said_at"])
-    offered.withdraw(db, positive, moment)
+    if not row["scope"]:  # what is offered has none
+        offered.withdraw(db, positive, moment)
     for claim in (c for s in item.segments for c in s.claims):
         _assert(db, claim, row, moment, model, work)
     return tables.get(db, row["id"])

@@ -273,4 +273,5 @@ def _to_judge(db: Database, question: Question, weighed: Weighed) -> tuple[Weigh
     ]
     texts = {seq: told[seq] for seq in read[: verdicts.JUDGED]}
     # The judge knows nobody: who "my sister" is must be said to it.
-    return weighed, Notes(spelled_out(db, question.text), texts, too_long)
+    asked = spelled_out(db, question.text) if texts else question.text
+    return weighed, Notes(asked, texts, too_long)

@@ -29,6 +29,8 @@ def spelled_out(db: Database, text: str) -> str:
         if set(words_in(name)).isdisjoint(words):
             names[role].append(name)
         elif role not in roles(words).values():
+            # As it is written, where anything is: "will" is no Will.
+            name = name if text != text.lower() else name.lower()
             text = _put(
                 text, rf"(?<!\w){re.escape(name)}(?!\w)", before=f"{shown[:1].lower()}{shown[1:]} "
             )
@@ -37,13 +39,13 @@ def spelled_out(db: Database, text: str) -> str:
             sorted((re.escape(one) for one in KIN if KIN[one] == role), key=len, reverse=True)
         )
         text = _put(
-            text, rf"\b(?:{_MINE}) (?:{nouns})\b(?!-)", after=f" {' or '.join(sorted(some))}"
+            text, rf"(?i:\b(?:{_MINE}) (?:{nouns})\b(?!-))", after=f" {' or '.join(sorted(some))}"
         )
     return text
 
 
 def _put(text: str, pattern: str, *, before: str = "", after: str = "") -> str:
-    return re.sub(pattern, lambda at: f"{before}{at[0]}{after}", text, count=1, flags=re.IGNORECASE)
+    return re.sub(pattern, lambda at: f"{before}{at[0]}{after}", text, count=1)
 
 
 def _aliases(db: Database, subject: str) -> tuple[str, str]:

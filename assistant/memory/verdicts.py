@@ -30,8 +30,8 @@ WEIGHTS: Final = {
 """From a logistic regression on the development lives of tests/bench, each kind as heavy as the others: of
 the cosine in gates, the share of the question's words, the cosine's lead in gates, whether somebody named is
 missing, the share of the best score, and the judge's logit."""
-NEEDED: Final = 4.54
-"""Odds of three to seventeen that it answers: a question that had its answer must not lose it, and beyond
+NEEDED: Final = 4.45
+"""Odds of about one to six that it answers: a question that had its answer must not lose it, and beyond
 these many more would."""
 LEAST, MOST = -6.0, 4.0
 """Of a logit; beyond, it says no more."""

@@ -12,6 +12,7 @@ TOLD = (
     "My brother's name is Timo",
     "Ben works in Ghent",
     "My sister lives in Nice",
+    "My uncle is Will",
 )
 
 
@@ -27,6 +28,7 @@ TOLD = (
         ("Where does Ben work?", "Where does Ben work?"),
         ("Where does my aunt live?", "Where does my aunt live?"),
         ("Who is the sister of Tom?", "Who is the sister of Tom?"),
+        ("Where will the party be?", "Where will the party be?"),
         ("What time is it?", "What time is it?"),
     ],
 )
