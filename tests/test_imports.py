@@ -62,6 +62,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "pymicro_wakeword": ("speech/wake.py",),
     "onnxruntime": (),
     "sounddevice": ("clients/desktop/sound.py",),
+    "simsimd": ("memory/scan.py", "memory/codes.py"),
     "sqlite3": ("memory/",),
     "sqlite_utils": ("memory/",),
     "sqlcipher3": ("memory/",),

@@ -7,14 +7,15 @@ the running means are beyond that is taken off when a cosine is asked for, so me
 from __future__ import annotations
 
 import numpy as np
+import simsimd
 from numpy.typing import NDArray
 
 from assistant.memory.centre import Centre
 from assistant.memory.scan import Floats, Slots
 
-_BLOCK = 128
-"""Rows that are made float32 at once: 0.2 MB. 1,000 at once, memory that was fresh from the system each
-time, made p95 of a recall among 100,000 rows 35 to 48 ms in place of 8 to 10, in three runs of four."""
+_BLOCK = 256
+"""Rows that are gathered at once: 0.1 MB. More at once, memory that was fresh from the system each
+time, made p95 of a recall among 100,000 rows four times as long on some machines."""
 
 
 class Codes:
@@ -60,12 +61,14 @@ class Codes:
     def cosines(self, query: Floats, slots: Slots) -> Floats:
         """Of centred rows to a centred question."""
         products = np.empty(len(slots), np.float32)
-        # One small float32 copy after the other: a large one is new memory from the system each time.
-        rows = np.empty((min(_BLOCK, len(slots)), len(query)), np.float32)
+        parts, steps = _in_parts(query)
+        rows = np.empty((min(_BLOCK, len(slots)), len(query)), np.int8)
         for start in range(0, len(slots), _BLOCK):
             part = slots[start : start + _BLOCK]
-            rows[: len(part)] = self._codes[part]
-            np.matmul(rows[: len(part)], query, out=products[start : start + len(part)])
+            # Clipped, it writes where it should; else it makes a copy first.
+            np.take(self._codes, part, axis=0, out=rows[: len(part)], mode="clip")
+            dots = simsimd.cdist(parts, rows[: len(part)], metric="dot", dtype="int8")
+            products[start : start + len(part)] = steps @ np.asarray(dots)
         drifts = (self._centre.drift @ query)[self.groups[slots]]
         cosines = (products * self._scales[slots] - drifts) / self._lengths[slots]
         return cosines.astype(np.float32, copy=False)
@@ -73,3 +76,11 @@ class Codes:
     def _off(self, slots: Slots) -> Floats:
         rows: Floats = self._codes[slots].astype(np.float32) * self._scales[slots, None]
         return rows
+
+
+def _in_parts(query: Floats) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+    """A vector as two of int8, each times its step: exact to 1 part in 30,000 of its largest number."""
+    step = max(float(np.abs(query).max()), 1e-12) / 127.0
+    coarse = np.rint(query / step)
+    fine = np.rint((query / step - coarse) * 254.0)
+    return np.stack([coarse, fine]).astype(np.int8), np.array([step, step / 254.0])

@@ -114,13 +114,9 @@ class Columns:
         found: Mask = self.kind[slots] == code
         return found
 
-    def said_by(self, speakers: tuple[str, ...]) -> Mask:
-        """Which slots these people said."""
-        return self._one_of(self.speaker, "speaker", speakers)
-
-    def speakers_of(self, slots: Slots) -> tuple[str | None, ...]:
-        """Who said each."""
-        return tuple(self._coded[code] or None for code in self.speaker[slots].tolist())
+    def said_by(self, speakers: tuple[str, ...], slots: Slots | slice) -> Mask:
+        """Which of these slots these people said; with an empty name, nobody in particular."""
+        return self._one_of(self.speaker[slots], "speaker", speakers)
 
     def langs_of(self, slots: Slots) -> tuple[str, ...]:
         """The language of each."""
@@ -165,19 +161,20 @@ class Columns:
         else:
             mask = (self.start[: self.count] <= which.at) & (self.end[: self.count] > which.at)
         if which.kinds is not None:
-            mask &= self._one_of(self.kind, "kind", which.kinds)
+            mask &= self._one_of(self.kind[: self.count], "kind", which.kinds)
+        scopes = self.scope[: self.count]
         if which.scope is not None:
-            mask &= self._one_of(self.scope, "scope", (which.scope, ""))
+            mask &= self._one_of(scopes, "scope", (which.scope, ""))
         if which.classes is not None:
             visible = [one for one in self._scopes if in_classes(one, which.classes)]
-            mask &= self._one_of(self.scope, "scope", visible)
+            mask &= self._one_of(scopes, "scope", visible)
         return mask
 
     def _one_of(self, column: Any, what: str, values: Sequence[str]) -> Mask:
         wanted = np.zeros(len(self._coded) + 1, np.bool_)
         wanted[[self._codes.get(f"{what} {value}", NONE) for value in values]] = True
         wanted[NONE] = False  # where a value that no row has was noted
-        found: Mask = wanted[column[: self.count]]
+        found: Mask = wanted[column]
         return found
 
     def _code(self, what: str, value: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
 
 import msgspec
 import numpy as np
@@ -79,38 +80,32 @@ class Finder:
         last_resort_s: float = LAST_RESORT_S,
     ) -> list[Recalled]:
         """The `k` rows that `which` lets through nearest to a question, best first; see `Memories.recall`."""
-        index = self.index
+        ask = Ask(self.index, question, which, k, gate)
         asking = asyncio.get_running_loop().create_task(self._vector(question.bare))
-        question, found = await self._readers.run(lambda db: self._read(db, question, which))
-        # With the gate, words are an answer only where they are evidence.
-        answered = len(found.rare) + len(found.named) if gate else len(found.seqs)
-        if answered:
-            await asyncio.wait({asking}, timeout=patience_s)
-        else:
-            await self._last_resort(asking, last_resort_s)
-        # Left alone when it is late: the child goes on starting, for the next question.
-        vector = asking.result() if asking.done() else None
-        if index is not self.index:  # another model took over meanwhile: begin again
-            return await self.find(
-                question, which, k=k, gate=gate, patience_s=patience_s, last_resort_s=last_resort_s
-            )
-        if not gate or vector is None or not verdicts.for_a_fact(question):
-            return await self._readers.run(
-                lambda db: self._shown(
-                    db,
-                    index,
-                    self._weigh(db, index, question, which, found, vector, gate),
+        await asyncio.sleep(0)  # the vector of what was asked before, as a draft, is there by then
+        early = asking.result() if asking.done() and ask.index is self.index else None
+        ask, found, best = await self._readers.run(lambda db: self._read(db, ask, early))
+        if best is None:
+            if _answered(found, gate):
+                await asyncio.wait({asking}, timeout=patience_s)
+            else:
+                await self._last_resort(asking, last_resort_s)
+            # Left alone when it is late: the child goes on starting, for the next question.
+            vector = asking.result() if asking.done() else None
+            if ask.index is not self.index:  # another model took over meanwhile: begin again
+                return await self.find(
+                    question,
                     which,
-                    k,
+                    k=k,
+                    gate=gate,
+                    patience_s=patience_s,
+                    last_resort_s=last_resort_s,
                 )
-            )
-        weighed, notes = await self._readers.run(
-            lambda db: _to_judge(
-                db, question, self._weigh(db, index, question, which, found, vector, gate)
-            )
-        )
-        weighed = await self._judged(weighed, notes)
-        return await self._readers.run(lambda db: self._shown(db, index, weighed, which, k))
+            best = await self._readers.run(lambda db: self._rank(db, ask, found, vector))
+        if isinstance(best, list):
+            return best
+        weighed = await self._judged(*best)
+        return await self._readers.run(lambda db: _shown(db, ask, weighed))
 
     async def clearly_meant(self, question: Question) -> list[str]:
         """Live memories, by id, that share both the meaning and most of the telling words of a question.
@@ -183,41 +178,35 @@ class Finder:
         """Go on with these arrays, which are complete. On the writer's thread."""
         self.index = index
 
-    def _read(self, db: Database, question: Question, which: Filter) -> tuple[Question, Found]:
-        view = self.index.view(which)
-        question = events.dated(db, question, which, view, self.postings)
-        return question, self._find_words(db, question, view)
+    def _read(self, db: Database, ask: Ask, early: Floats | None) -> tuple[Ask, Found, Best | None]:
+        """What words find; ranked at once, where the question's vector is known and nothing to wait for."""
+        view = ask.index.view(ask.which)
+        question = events.dated(db, ask.question, ask.which, view, self.postings)
+        ask = msgspec.structs.replace(ask, question=question)
+        found = self._find_words(db, question, view)
+        if early is None or not _answered(found, ask.gate):
+            return ask, found, None
+        return ask, found, self._rank(db, ask, found, early)
 
     def _find_words(self, db: Database, question: Question, view: View) -> Found:
         names = question.names | question.speakers | subjects.other_names(db, question.text)
         return words.search(db, question.words, sorted(names), view, CANDIDATES, self.postings)
 
-    def _weigh(
-        self,
-        db: Database,
-        index: Index,
-        question: Question,
-        which: Filter,
-        found: Found,
-        vector: Floats | None,
-        gate: bool,
-    ) -> Weighed:
-        candidates = _candidates(index, question, which, found, vector)
-        candidates = told_apart(db, question, candidates, found)
-        near = gate_for(index.noise, len(index)) if vector is not None else 0.0
-        evidence = fuse(question, candidates, found, near)
-        if not gate:
-            return Weighed(evidence, near)
-        refused = _refused(db, question, contenders(evidence))
-        return Weighed(evidence, near, passes(evidence, near, refused))
+    def _rank(self, db: Database, ask: Ask, found: Found, vector: Floats | None) -> Best:
+        weighed = _weigh(db, ask, found, vector)
+        if ask.gate and vector is not None and verdicts.for_a_fact(ask.question):
+            return _to_judge(db, ask.question, weighed)
+        return _shown(db, ask, weighed)
 
-    def _shown(
-        self, db: Database, index: Index, weighed: Weighed, which: Filter, k: int
-    ) -> list[Recalled]:
-        best = ranked(weighed.evidence, weighed.near, weighed.passing)
-        best = own_first(best, index.of_kind("chunk", [seq for seq, _ in best]), k)
-        texts = tables.recalled_rows(db, [seq for seq, _ in best], which)
-        return [texts[seq](score) for seq, score in best if seq in texts]
+
+class Ask(msgspec.Struct, frozen=True):
+    """What is looked for, and where."""
+
+    index: Index
+    question: Question
+    which: Filter
+    k: int
+    gate: bool
 
 
 class Weighed(msgspec.Struct, frozen=True):
@@ -238,6 +227,34 @@ class Notes(msgspec.Struct, frozen=True):
     """What the judge reads."""
     too_long: tuple[int, ...]
     """What it would read, were it shorter."""
+
+
+Best: TypeAlias = list[Recalled] | tuple[Weighed, Notes]
+"""The answer, or what the judge must be asked for it."""
+
+
+def _answered(found: Found, gate: bool) -> bool:
+    """Whether words are an answer; with the gate, only where they are evidence."""
+    return bool(len(found.rare) + len(found.named) if gate else len(found.seqs))
+
+
+def _weigh(db: Database, ask: Ask, found: Found, vector: Floats | None) -> Weighed:
+    index, question = ask.index, ask.question
+    candidates = _candidates(index, question, ask.which, found, vector)
+    candidates = told_apart(db, question, candidates, found)
+    near = gate_for(index.noise, len(index)) if vector is not None else 0.0
+    evidence = fuse(question, candidates, found, near)
+    if not ask.gate:
+        return Weighed(evidence, near)
+    refused = _refused(db, question, contenders(evidence))
+    return Weighed(evidence, near, passes(evidence, near, refused))
+
+
+def _shown(db: Database, ask: Ask, weighed: Weighed) -> list[Recalled]:
+    best = ranked(weighed.evidence, weighed.near, weighed.passing)
+    best = own_first(best, ask.index.of_kind("chunk", [seq for seq, _ in best]), ask.k)
+    texts = tables.recalled_rows(db, [seq for seq, _ in best], ask.which)
+    return [texts[seq](score) for seq, score in best if seq in texts]
 
 
 def _candidates(

@@ -17,6 +17,7 @@ from assistant.memory.claims import DROPPED, FIRST_PERSON
 from assistant.memory.kin import POSSESSIVES, roles
 from assistant.memory.language import detect, stop_words
 from assistant.memory.question import Question
+from assistant.memory.signals import members
 from assistant.memory.slots import Candidates
 from assistant.memory.words import Found, words_in
 
@@ -83,8 +84,8 @@ def told_apart(
     if not asked:
         return candidates
     # What somebody in particular said is about them where it says "I".
-    nobody = np.array([not speaker for speaker in candidates.speakers], np.bool_)
-    at = np.flatnonzero(candidates.foreign & nobody & ~np.isin(candidates.seqs, found.named))
+    unknown = candidates.by_nobody & ~members(candidates, found.named)
+    at = np.flatnonzero(candidates.foreign & unknown)
     at = at[np.argsort(-np.nan_to_num(candidates.own[at]), kind="stable")[:READ_MOST]]
     texts = tables.texts(db, candidates.seqs[at].tolist(), READ_CHARS)
     names = subjects.told(db, _capitalised(*texts.values()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from assistant.memory.question import Question
-from assistant.memory.scan import Floats, Slots
+from assistant.memory.scan import Floats, Mask, Slots
 from assistant.memory.slots import Candidates, place
 from assistant.memory.words import Found
 
@@ -37,8 +37,8 @@ def signals(question: Question, candidates: Candidates, found: Found, near: floa
         before,
         after,
         before * asked_before,
-        _who(question, candidates, found),
-        _members(candidates, found.named),
+        _who(candidates, found),
+        members(candidates, found.named).astype(np.float32),
         _when(question, candidates),
         candidates.asks.astype(np.float32),
         _long(candidates),
@@ -49,7 +49,7 @@ def signals(question: Question, candidates: Candidates, found: Found, near: floa
 
 def rare(candidates: Candidates, found: Found) -> Floats:
     """1 where a name or a rare word of the question is in the row."""
-    return _members(candidates, found.rare, found.named)
+    return (members(candidates, found.rare) | members(candidates, found.named)).astype(np.float32)
 
 
 def _words(candidates: Candidates, found: Found) -> Floats:
@@ -103,17 +103,15 @@ def _cosines(cosines: Floats, words: Floats, near: float) -> Floats:
     return np.where(np.isnan(scaled), words, scaled).astype(np.float32, copy=False)
 
 
-def _who(question: Question, candidates: Candidates, found: Found) -> Floats:
+def _who(candidates: Candidates, found: Found) -> Floats:
     """1 where a person asked about speaks, or is named in a row that nobody in particular said."""
-    asked = set(question.focus.speakers)
-    speaks = np.array([speaker in asked for speaker in candidates.speakers], np.float32)
-    nobody = np.array([not speaker for speaker in candidates.speakers], np.float32)
-    who: Floats = np.maximum(speaks, nobody * _members(candidates, found.named))
-    return who
+    named = candidates.by_nobody & members(candidates, found.named)
+    return (candidates.by_asked | named).astype(np.float32)
 
 
-def _members(candidates: Candidates, *lists: Slots) -> Floats:
-    return np.isin(candidates.seqs, np.concatenate(lists)).astype(np.float32)
+def members(candidates: Candidates, seqs: Slots) -> Mask:
+    """Which candidates are among these rows, which rise."""
+    return place(seqs, candidates.seqs)[1]
 
 
 def _when(question: Question, candidates: Candidates) -> Floats:

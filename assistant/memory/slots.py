@@ -65,6 +65,11 @@ class View(msgspec.Struct, frozen=True):
         """How many they are."""
         return int(np.count_nonzero(self._mask))
 
+    @property
+    def newest(self) -> int:
+        """The highest number among all rows; -1 where there are none."""
+        return int(self._seqs[-1]) if len(self._seqs) else -1
+
     def allowed(self, seqs: Slots) -> Mask:
         """Which of these are among them."""
         at, known = place(self._seqs, seqs)
@@ -93,7 +98,10 @@ class Candidates(msgspec.Struct, frozen=True):
     lengths: Floats
     """As shares of the mean."""
     asks: Mask
-    speakers: tuple[str | None, ...]
+    by_asked: Mask
+    """Whether somebody said it whom the question names."""
+    by_nobody: Mask
+    """Whether nobody in particular said it."""
     foreign: Mask
     """Whether it is known to be in another language than the question."""
     others: Mask | None = None

@@ -16,7 +16,7 @@ from assistant.memory.centre import PRIORED, Asked, Centre
 from assistant.memory.codes import Codes
 from assistant.memory.columns import Columns
 from assistant.memory.lines import NONE, Lines
-from assistant.memory.scan import Floats, Mask, Signs, Slots, best, kept
+from assistant.memory.scan import Floats, Mask, Signs, Slots, best, kept, nearest
 from assistant.memory.slots import FOREVER, Candidates, Filter, Focus, Row, View, place
 
 NEIGHBOUR_SHARE = 0.3
@@ -231,7 +231,7 @@ class Index:
                 slots = np.concatenate([slots, *self._nearest(asked, allowed, limit, focus)])
             slots = self._with_beside(slots)
             slots = slots[allowed[slots]] if len(slots) else slots
-            return self._describe(slots, language, asked)
+            return self._describe(slots, language, asked, focus)
 
     def _nearest(self, asked: Asked, allowed: Mask, limit: int, focus: Focus) -> Iterator[Slots]:
         count = len(allowed)
@@ -239,12 +239,12 @@ class Index:
         distances = self._signs.distances(asked.near, count)
         there = allowed & self._has[:count]
         for part in (there, *self._focused(there, focus)):
-            few = self._signs.nearest(asked.near, distances, part, kept(count))
+            few = nearest(distances, part, kept(count))
             yield best(few, self._smooth(asked, few), limit)
 
     def _focused(self, there: Mask, focus: Focus) -> Iterator[Mask]:
         if focus.speakers:
-            yield there & self._columns.said_by(focus.speakers)
+            yield there & self._columns.said_by(focus.speakers, slice(len(there)))
         said = self._columns.said[: len(there)]
         for start, end in focus.spans:
             yield there & (said >= start) & (said < end)
@@ -252,11 +252,9 @@ class Index:
     def _own(self, asked: Asked, slots: Slots) -> Floats:
         """Cosines to the rows alone."""
         foreign = self._columns.foreign(asked.language, slots)
-        if not foreign.any():
-            return self._codes.cosines(asked.near, slots)
-        cosines = np.empty(len(slots), np.float32)
-        for question, rows in ((asked.near, ~foreign), (asked.abroad, foreign)):
-            cosines[rows] = self._codes.cosines(question, slots[rows])
+        cosines = self._codes.cosines(asked.near, slots)
+        if foreign.any():
+            cosines[foreign] = self._codes.cosines(asked.abroad, slots[foreign])
         return cosines
 
     def _smooth(self, asked: Asked, slots: Slots) -> Floats:
@@ -265,15 +263,18 @@ class Index:
 
     def _both(self, asked: Asked, slots: Slots) -> tuple[Floats, Floats]:
         """Cosines to the rows alone, and mixed with their neighbours."""
-        own = self._own(asked, slots)
-        smooth = own.copy()
-        for side in self._beside(slots):
-            there = side != NONE
-            smooth[there] += NEIGHBOUR_SHARE * self._own(asked, side[there])
+        every = np.concatenate([slots, *self._beside(slots)])
+        there = every != NONE
+        cosines = np.zeros(len(every), np.float32)
+        cosines[there] = self._own(asked, every[there])
+        own, before, after = cosines.reshape(3, -1)
+        smooth = own + NEIGHBOUR_SHARE * (before + after)
         smooth /= self._lengths[slots]
         return own, smooth
 
-    def _describe(self, slots: Slots, language: str, asked: Asked | None) -> Candidates:
+    def _describe(
+        self, slots: Slots, language: str, asked: Asked | None, focus: Focus
+    ) -> Candidates:
         smooth = np.full(len(slots), np.nan, np.float32)
         own = smooth.copy()
         if asked is not None and len(slots):
@@ -290,7 +291,8 @@ class Index:
             said_at=columns.said[slots],
             lengths=columns.lengths_of(slots),
             asks=columns.asks[slots],
-            speakers=columns.speakers_of(slots),
+            by_asked=columns.said_by(focus.speakers, slots),
+            by_nobody=columns.said_by(("",), slots),
             foreign=columns.foreign(language, slots),
         )
 

@@ -36,6 +36,10 @@ class View(Protocol):
     def __len__(self) -> int:
         """How many there are."""
 
+    @property
+    def newest(self) -> int:
+        """The highest number among all rows; -1 where there are none."""
+
     def allowed(self, seqs: Slots) -> Mask:
         """Which of these may be found."""
 
@@ -53,9 +57,9 @@ class Found(msgspec.Struct, frozen=True):
     shares: Floats
     """Share of the question, by how telling its words are, that each row has."""
     rare: Slots
-    """Rows that have a rare word of the question; not only those in `seqs`."""
+    """Rows that have a rare word of the question, rising; not only those in `seqs`."""
     named: Slots
-    """Rows that have one of the names asked for in their text."""
+    """Rows that have one of the names asked for in their text, rising."""
 
     @property
     def coverage(self) -> float:
@@ -102,10 +106,11 @@ def search(
 ) -> Found:
     """The best `limit` allowed rows with any of `words`, common words left out beyond the budget."""
     total = len(view)
-    counts = {word: postings.count(db, word, total) for word in words}
+    counted = {word: postings.count(db, word, total) for word in words}
+    counts = {word: count for word, (count, _) in counted.items()}
 
-    def found(word: str) -> Slots:
-        rows = postings.rows(db, word)
+    def found(word: str, few: Slots | None = None) -> Slots:
+        rows = postings.rows(db, word, view.newest) if few is None else few
         return rows[view.allowed(rows)]
 
     lists = []
@@ -114,7 +119,7 @@ def search(
         if spent and spent + counts[word] > POSTINGS:
             break
         spent += counts[word]
-        lists.append(found(word) if counts[word] else NO_ROWS)
+        lists.append(found(word, counted[word][1]))
     rare_most = max(RARE_ROWS, total // 200)
     rare = [rows for rows in lists if len(rows) <= rare_most]
     named = [found(name) for name in names]

@@ -112,7 +112,8 @@ def three(others):
     nothing = np.full(3, -1)
     return Candidates(
         np.arange(3), np.arange(3), cosines, cosines, nothing, nothing, np.zeros(3, np.int64),
-        np.ones(3, np.float32), np.zeros(3, bool), (None,) * 3, np.array([False, True, True]), others,
+        np.ones(3, np.float32), np.zeros(3, bool), np.zeros(3, bool), np.ones(3, bool),
+        np.array([False, True, True]), others,
     )  # fmt: skip
 
 

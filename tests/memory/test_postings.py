@@ -30,9 +30,10 @@ def test_what_is_remembered_is_what_is_there(db):
         some = [rng.choice(["tea", "tea and cake", "cake", "rain"]) for _ in range(40)]
         _tell(db, *some)
         for word in ("tea", "cake", "and", "snow"):
-            fresh = Postings().rows(db, word)
-            assert known.rows(db, word).tolist() == fresh.tolist()
-    assert len(known.rows(db, "tea")) > COMMON
+            newest = db.execute("SELECT max(rowid) FROM memories_fts").fetchone()[0]
+            fresh = Postings().rows(db, word, newest)
+            assert known.rows(db, word, newest).tolist() == fresh.tolist()
+    assert len(known.rows(db, "tea", newest)) > COMMON
 
 
 def test_only_new_rows_are_asked_for_again(db, monkeypatch):
@@ -40,14 +41,24 @@ def test_only_new_rows_are_asked_for_again(db, monkeypatch):
     known, asked = Postings(), []
     newest = postings._newest
 
-    def heard(db, word, after):
+    def heard(db, word, after, most):
         asked.append((word, after))
-        return newest(db, word, after)
+        return newest(db, word, after, most)
 
     monkeypatch.setattr(postings, "_newest", heard)
-    for word in ("tea", "tea", "rain", "rain"):
-        known.rows(db, word)
+    for word, since in (("tea", 1), ("tea", 1), ("tea", 2), ("tea", 2), ("rain", 1), ("rain", 1)):
+        known.rows(db, word, COMMON + since)
     assert asked == [("tea", -1), ("tea", COMMON), ("rain", -1), ("rain", -1)]
+
+
+def test_the_rows_of_a_rare_word_come_with_their_count(db):
+    _tell(db, *["tea"] * (COMMON - 1), *["rain"] * COMMON)
+    known = Postings()
+    count, few = known.count(db, "tea", 2 * COMMON)
+    assert (count, few.tolist()) == (COMMON - 1, list(range(1, COMMON)))
+    assert known.count(db, "rain", 2 * COMMON) == (COMMON, None)
+    count, few = known.count(db, "snow", 2 * COMMON)
+    assert (count, len(few)) == (0, 0)
 
 
 def test_the_newest_are_kept_and_the_oldest_word_goes(db, monkeypatch):
@@ -56,19 +67,19 @@ def test_the_newest_are_kept_and_the_oldest_word_goes(db, monkeypatch):
     _tell(db, *["tea cake rain"] * (COMMON + 20))
     known = Postings()
     for word in ("tea", "cake", "tea", "rain"):
-        assert known.rows(db, word).tolist() == list(range(11, COMMON + 21))
+        assert known.rows(db, word, COMMON + 20).tolist() == list(range(11, COMMON + 21))
     _tell(db, "tea")
-    assert known.rows(db, "tea").tolist() == list(range(12, COMMON + 22))
+    assert known.rows(db, "tea", COMMON + 21).tolist() == list(range(12, COMMON + 22))
     assert set(known._rows) == {"tea", "rain"}
 
 
 def test_a_count_is_made_again_when_the_memory_has_grown(db):
     _tell(db, *["tea"] * COMMON)
     known = Postings()
-    assert known.count(db, "tea", COMMON) == COMMON
+    assert known.count(db, "tea", COMMON) == (COMMON, None)
     _tell(db, *["tea"] * COMMON)
-    assert known.count(db, "tea", COMMON + COMMON // 20) == COMMON  # near enough
-    assert known.count(db, "tea", 2 * COMMON) == 2 * COMMON
+    assert known.count(db, "tea", COMMON + COMMON // 20) == (COMMON, None)  # near enough
+    assert known.count(db, "tea", 2 * COMMON) == (2 * COMMON, None)
 
 
 @pytest.mark.parametrize("ask", ["_newest", "_counted"])
@@ -83,7 +94,7 @@ def test_what_was_under_way_when_something_was_forgotten_is_not_kept(db, monkeyp
         return found
 
     monkeypatch.setattr(postings, ask, meanwhile)
-    assert known.count(db, "tea", COMMON) == len(known.rows(db, "tea")) == COMMON
+    assert known.count(db, "tea", COMMON)[0] == len(known.rows(db, "tea", COMMON)) == COMMON
     assert not (known._rows if ask == "_newest" else known._counts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from assistant.memory import when
-from assistant.memory.centre import Centre, shipped_prior
+from assistant.memory.centre import PRIORED, Centre, Prior, shipped_prior, unit
 from assistant.memory.codes import Codes
 from assistant.memory.embed import E5_MODEL
 from assistant.memory.finder import FEW, WAITING, _few_wait
@@ -171,7 +172,7 @@ def test_signs_and_codes_find_what_exact_search_finds():
     hits = 0
     for query in centred[:40]:
         exact = np.where(allowed, centred @ query, -2)
-        near = signs.nearest(query, signs.distances(query, len(rows)), allowed, 1_000)
+        near = nearest(signs.distances(query, len(rows)), allowed, 1_000)
         assert len(near) == 1_000
         assert allowed[near].all()
         found = best(near, codes.cosines(query, near), 10)
@@ -179,37 +180,51 @@ def test_signs_and_codes_find_what_exact_search_finds():
         hits += len(set(np.argsort(-exact)[:10]) & set(found))
     assert hits / 400 > 0.95
     nothing = np.zeros(len(rows), bool)
-    assert len(signs.nearest(rows[0], signs.distances(rows[0], len(rows)), nothing, 10)) == 0
+    assert len(nearest(signs.distances(rows[0], len(rows)), nothing, 10)) == 0
 
 
-def test_what_is_near_in_two_views_is_compared_in_all_three():
+@pytest.mark.parametrize("dim", [100, 384])
+def test_signs_are_compared_in_all_three_views(dim):
     rng = np.random.default_rng(2)
-    rows = rng.standard_normal((5_000, 100)).astype(np.float32)
-    signs, slots = Signs(1, 100), np.arange(len(rows))
+    rows = rng.standard_normal((5_000, dim)).astype(np.float32)
+    signs, slots = Signs(1, dim), np.arange(len(rows))
     signs.grow(len(rows))
     signs.write(slots, rows)
-    query, allowed = rows[17], np.ones(len(rows), bool)
-    views = [rows, *(rows @ turn for turn in _turns(100))]
-    first, second, third = (((view > 0) != (view[17] > 0)).sum(axis=1) for view in views)
-    two = signs.distances(query, len(rows))
+    views = [rows, *(rows @ turn for turn in _turns(dim))]
+    differing = sum(((view > 0) != (view[17] > 0)).sum(axis=1) for view in views)
     # A number next to zero may round either way.
-    assert abs(two.astype(int) - first - second).max() <= 2
-    assert abs(signs.third(query, slots).astype(int) - third).max() <= 2
-    near = signs.nearest(query, two, allowed, 500)  # so many that all rows are compared
-    assert len(near) == 500
-    every = two + signs.third(query, slots)
-    assert every[near].max() <= np.delete(every, near).min()
+    assert abs(signs.distances(rows[17], len(rows)).astype(int) - differing).max() <= 3
+    assert signs.distances(rows[17], 20)[17] <= 3
+
+
+@pytest.mark.parametrize("dim", [3, 384, 1_000])
+def test_cosines_to_codes_are_those_to_the_vectors(dim):
+    """Whichever instructions this processor has."""
+    rng = np.random.default_rng(dim)
+    rows = unit(rng.standard_normal((700, dim)).astype(np.float32))
+    nothing = np.zeros((len(PRIORED), dim), np.float32).tobytes()
+    centre = Centre(Prior("m", dim, nothing, nothing, 0.1))
+    codes = Codes(len(rows), centre)
+    codes.write(np.arange(len(rows)), np.zeros(len(rows), np.int8), rows)
+    some = rng.permutation(len(rows))[:600]
+    centred = codes.centred(np.arange(len(rows)))
+    query = rows[5]
+    found = codes.cosines(query, some)
+    assert np.abs(found - centred[some] @ query).max() < 2e-5
+    assert np.abs(found - rows[some] @ query).max() < 0.01
+    assert len(codes.cosines(query, some[:0])) == 0
+    assert not codes.cosines(np.zeros(dim, np.float32), some).any()
 
 
 @pytest.mark.parametrize("rows", [1, 63, 64, 65, 5_000])
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 1.0])
-def test_the_nearest_by_signs_are_never_fewer_than_asked_for(rows, share):
+def test_the_nearest_by_signs_are_as_many_as_asked_for(rows, share):
     rng = np.random.default_rng(rows)
     distances = rng.integers(100, 300, rows).astype(np.uint16)
     allowed = rng.random(rows) < share
     for count in (1, 10, 1_000):
         found = nearest(distances, allowed, count)
-        assert len(found) >= min(count, allowed.sum())
+        assert len(found) == min(count, allowed.sum())
         assert allowed[found].all()
         worst = np.sort(distances[allowed])[: len(found)]
         assert np.array_equal(np.sort(distances[found])[:count], worst[:count])
@@ -304,3 +319,31 @@ async def test_without_vectors_a_rare_word_is_evidence_beside_long_rows_of_commo
         wanted = await store.add(NewMemory("zormffgix: shut"))
         found = await store.recall("What do you know about zormffgix?", k=5, gate=True)
         assert [one.id for one in found] == [wanted.id]
+
+
+@pytest.mark.parametrize("gate", [False, True])
+async def test_what_was_asked_before_is_answered_in_one_visit_less(
+    memory, settled, monkeypatch, gate
+):
+    """Its vector is known: a draft, and the same words when they are sent."""
+    async with memory() as service:
+        store, finder = service.memories, service.memories.finder
+        await store.add_many(
+            [NewMemory(f"The {what} is in the cellar") for what in ("kite", "sledge")]
+        )
+        await settled(service)
+        visits, run, me = [], finder._readers.run, asyncio.current_task()
+
+        def counted(work):
+            visits.append(asyncio.current_task() is me)
+            return run(work)
+
+        monkeypatch.setattr(finder._readers, "run", counted)
+        found, needed = [], []
+        for _ in range(2):
+            visits.clear()
+            found.append(await store.recall("Where is the sledge?", k=2, gate=gate, patience_s=10))
+            needed.append(sum(visits))
+        assert found[0] == found[1]
+        assert found[0][0].text == "The sledge is in the cellar"
+        assert needed == ([3, 2] if gate else [2, 1])
