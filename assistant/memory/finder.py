@@ -186,6 +186,8 @@ class Finder:
         found = self._find_words(db, question, view)
         if early is None or not _answered(found, ask.gate):
             return ask, found, None
+        # The index knows what was stored meanwhile; so must whoever reads what it names.
+        self._readers.anew(db)
         return ask, found, self._rank(db, ask, found, early)
 
     def _find_words(self, db: Database, question: Question, view: View) -> Found:

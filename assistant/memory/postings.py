@@ -65,6 +65,8 @@ class Postings:
         with self._lock:
             known, up_to = self._rows.get(word, (NO_ROWS, NONE))
             age = self._age
+            if word in self._rows:
+                self._rows.move_to_end(word)
         if up_to >= newest >= 0:
             return known
         since = _newest(db, word, int(known[-1]) if len(known) else NONE, POSTINGS + 1)

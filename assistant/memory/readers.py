@@ -67,6 +67,12 @@ class Readers:
             raise
         self._give_back(db)
 
+    @staticmethod
+    def anew(db: Database) -> None:
+        """For a function that is being run: from here on, what is committed by now."""
+        db.rollback()
+        db.execute("BEGIN")
+
     def close(self) -> None:
         """Wait for what runs, close the connections. Blocks; call it off the event loop."""
         self._closed = True

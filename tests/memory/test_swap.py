@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 
+import numpy as np
 import pytest
 from memory.ingest.waiting import added, in_state, until
 
 from assistant.errors import StoreError
-from assistant.memory import swap
+from assistant.memory import swap, tables
+from assistant.memory.vectors import Index
 from assistant.types import NewMemory
 
 TEXTS = [f"row {n} about thing{n} and place{n % 7}" for n in range(120)]
@@ -125,6 +127,25 @@ async def test_a_question_that_began_before_still_sees_only_its_classes(memory, 
         found = await store.recall("safe code", k=5, classes=["home"], patience_s=20)
         assert len(asked) == 2
         assert [one.text for one in found] == ["the safe is in the kitchen"]
+
+
+async def test_a_vector_that_is_there_at_once_is_never_taken_to_the_arrays_of_another_model(
+    memory, settled
+):
+    async with memory() as service:
+        store = service.memories
+        told = await store.add(NewMemory("the safe is in the kitchen"))
+        await settled(service)
+        other = Index()
+        other.add(await store.read(lambda db: tables.index_rows(db, [told.id])))
+
+        async def of_the_next_model(text):
+            store.finder.take(other)
+            return np.ones(32, np.float32)
+
+        store.finder._vector = of_the_next_model
+        found = await store.recall("safe kitchen", k=5)
+        assert [one.id for one in found] == [told.id]
 
 
 async def swapped(service, spec="fake:32"):
