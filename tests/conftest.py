@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from running import STARTED
 
 from assistant.config import load_paths
 from assistant.engine.catalogue import Catalogue
@@ -35,6 +36,16 @@ def tiny_model() -> Path:
 def starter_model() -> Path:
     """Qwen2.5-Coder-0.5B: the embedded default."""
     return _pulled("starter")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobody_is_left() -> Iterator[None]:
+    """A daemon that a test leaves running would compute beside the next run."""
+    yield
+    left = [(process, home) for process, home in STARTED if process.poll() is None]
+    for process, _ in left:
+        process.kill()
+    assert not left, f"started by tests and left running: {[str(home) for _, home in left]}"
 
 
 @pytest.fixture

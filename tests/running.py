@@ -13,6 +13,9 @@ import httpx
 
 from assistant.config import load_paths
 
+STARTED: list[tuple[subprocess.Popen, Path]] = []
+"""Every daemon of this run of the suite, with its home."""
+
 
 class RunningDaemon:
     """Started on a free port in a home of its own; `api` talks to it with the owner's token."""
@@ -36,6 +39,7 @@ class RunningDaemon:
                 [sys.executable, "-m", "assistant", "up", "--model", self.model],
                 env=self.env, stdout=out, stderr=out, stdin=subprocess.DEVNULL,
             )  # fmt: skip
+        STARTED.append((self.process, self.home))
         self._until_healthy()
         token = (self.home / "config/token").read_text().strip()
         self.port = self._where()["port"]
