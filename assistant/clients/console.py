@@ -17,6 +17,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     Task,
+    TaskID,
     TextColumn,
     TransferSpeedColumn,
 )
@@ -117,43 +118,61 @@ class _Speed(TransferSpeedColumn):
         return super().render(task) if task.finished_speed or task.speed else Text()
 
 
+class _Bytes(DownloadColumn):
+    """Bytes done of bytes in all; nothing where they are not counted."""
+
+    def render(self, task: Task) -> Text:
+        return super().render(task) if task.total else Text()
+
+
+class _Steps:
+    """One step after the other as a bar; it begins anew where the end is another one, or none is known."""
+
+    def __init__(self, bar: Progress, title: str) -> None:
+        self._bar, self._title = bar, title
+        self._task: TaskID | None = None
+        self._total = 0
+
+    def show(self, step: str, done: int, total: int, records: int = 0) -> None:
+        description = f"{self._title}: {step}" + (f", {records:,} records" if records else "")
+        if self._task is not None and total != self._total:
+            self._bar.remove_task(self._task)
+            self._task = None
+        if self._task is None:
+            self._task = self._bar.add_task(description, total=total or None)
+        self._total = total
+        self._bar.update(self._task, description=description, completed=done)
+
+
+@contextlib.contextmanager
+def _stepping(title: str) -> Iterator[_Steps]:
+    columns = (TextColumn("{task.description}"), BarColumn(), _Bytes(), _Speed())
+    with Progress(*columns, console=err) as bar:
+        yield _Steps(bar, title)
+
+
 def follow(events: Iterable[Event], title: str) -> dict[str, Any]:
     """Show the steps of a download, a check or an import as a bar; returns what came of it.
 
     That is what `done` says, or, where it says nothing, the last step.
     """
     last: dict[str, Any] = {}
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), _Speed())
-    with Progress(*columns, console=err) as bar:
-        task = None
+    with _stepping(title) as bar:
         for event in events:
             if event.event == "done" and event.data:
                 last = event.data
             elif event.event == "progress":
                 last = event.data
-                task = bar.add_task(title) if task is None else task
-                bar.update(
-                    task,
-                    description=f"{title}: {last['step']}",
-                    completed=last["done_bytes"],
-                    total=last["total_bytes"] or None,
-                )
+                counted = last.get("records", 0)
+                bar.show(last["step"], last["done_bytes"], last["total_bytes"], counted)
     return last
 
 
 @contextlib.contextmanager
 def steps(title: str) -> Iterator[Callable[[str, int, int], None]]:
     """Show work that this process does itself as a bar: call with the step, bytes done, bytes in all."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), _Speed())
-    with Progress(*columns, console=err) as bar:
-        task = None
-
-        def show(step: str, done: int, total: int) -> None:
-            nonlocal task
-            task = bar.add_task(title) if task is None else task
-            bar.update(task, description=f"{title}: {step}", completed=done, total=total or None)
-
-        yield show
+    with _stepping(title) as made:
+        yield made.show
 
 
 def follow_files(events: Iterable[Event], title: str) -> None:
