@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ from running import STARTED
 from assistant.config import load_paths
 from assistant.engine.catalogue import Catalogue
 from assistant.errors import Conflict
+from assistant.instance import find
 
 
 def _pulled(model_id: str) -> Path:
@@ -42,10 +45,13 @@ def starter_model() -> Path:
 def nobody_is_left() -> Iterator[None]:
     """A daemon that a test leaves running would compute beside the next run."""
     yield
-    left = [(process, home) for process, home in STARTED if process.poll() is None]
-    for process, _ in left:
-        process.kill()
-    assert not left, f"started by tests and left running: {[str(home) for _, home in left]}"
+    left = {process.pid: home for process, home in STARTED if process.poll() is None}
+    for _, home in STARTED:  # a client may have started one more
+        if running := find(home / "data/daemon.lock"):
+            left[running.pid] = home
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert not left, f"started by tests and left running: {[*map(str, left.values())]}"
 
 
 @pytest.fixture

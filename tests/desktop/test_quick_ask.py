@@ -261,7 +261,7 @@ def test_shift_return_is_a_new_line(desk):
     assert desk.ask("two")["text"] == "one\ntwo"
 
 
-def test_an_answer_can_be_stopped(desk_with, slow):
+def test_an_answer_can_be_stopped(slow, desk_with):
     desk = desk_with(slow)
     desk.open()
     desk.type(WORDS)
@@ -271,7 +271,7 @@ def test_an_answer_can_be_stopped(desk_with, slow):
     desk.screen.until(lambda: [t for t in desk.turns() if t["status"] == "cancelled"])
 
 
-def test_no_daemon_is_started_and_one_that_dies_in_mid_answer_costs_that_answer(desk_with, slow):
+def test_no_daemon_is_started_and_one_that_dies_in_mid_answer_costs_that_answer(slow, desk_with):
     desk = desk_with(slow)
     desk.open()
     desk.type(WORDS)
