@@ -40,7 +40,7 @@ def measure(home: Path, _runs: int, _series: dict[str, Any]) -> Iterator[Row]:
         part = Talk(held_out.turns, [held_out.questions[n] for n in some])
         yield _row(f"Nestor, questions that name {name}: recall@10", part, [found[n] for n in some])
     best = 0.0
-    for peer in stores.PEERS:
+    for peer in stores.SEARCHED:
         try:
             row = _peer(peer, held_out, given)
         except Unavailable as exc:

@@ -132,7 +132,35 @@ class Mem0:
         return [self._places[row["memory"]] for row in found]
 
 
-PEERS = {"chromadb": Chromadb, "lancedb": Lancedb, "txtai": Txtai, "mem0": Mem0}
+class Llm:
+    """A collection of the `llm` tool: vectors and texts in SQLite, a search over all of them in Python."""
+
+    def __init__(self, folder: Path, _texts: Any, _vectors: Any) -> None:
+        import llm
+        from sqlite_utils import Database
+
+        known: dict[str, Any] = {}
+
+        class Given(llm.EmbeddingModel):
+            model_id = "given"
+
+            def embed_batch(self, items: Any, **_: Any) -> Any:
+                return (known[item].tolist() for item in items)
+
+        folder.mkdir(parents=True)
+        self._known = known
+        self._rows = llm.Collection("rows", Database(folder / "rows.db"), model=Given())
+
+    def add(self, first: int, texts: list[str], vectors: Any) -> None:
+        self._known.update(zip(texts, vectors))
+        rows = [(str(first + n), text) for n, text in enumerate(texts)]
+        self._rows.embed_multi(rows, store=True, batch_size=len(rows))
+
+    def search(self, _text: str, vector: Any, k: int) -> list[int]:
+        return [int(one.id) for one in self._rows.similar_by_vector(vector.tolist(), k)]
+
+
+PEERS = {"chromadb": Chromadb, "lancedb": Lancedb, "txtai": Txtai, "mem0": Mem0, "llm": Llm}
 
 
 def main(name: str, folder: Path) -> None:
