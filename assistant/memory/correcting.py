@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 from sqlite_utils import Database
 
-from assistant.memory import asking, claims, facts, predicates, subjects, tables
+from assistant.memory import asking, claims, predicates, statements, subjects, tables
 from assistant.memory.attributes import attribute
 from assistant.memory.claims import Who
 from assistant.memory.kin import KIN
@@ -91,11 +91,11 @@ def _meant(db: Database, asked: str, shown: Sequence[str]) -> tuple[Who, str, Me
         if question.past or not attribute(question.attribute).single:
             return None
         subject = subjects.find(db, question.who)
-        known = facts.live(db, subject, question.attribute) if subject else []
+        known = statements.live(db, subject, question.attribute) if subject else []
         return (question.who, question.attribute, known[-1]) if known else None
     there = [tables.get(db, one) for one in shown if tables.exists(db, one)]
     known = [one for one in there if one.valid_to is None]
-    said = [one for memory in known for one in facts.claimed(db, memory.id)]
+    said = [one for memory in known for one in statements.claimed(db, memory.id)]
     if len(known) != 1 or len(said) != 1 or not attribute(said[0][1]).single:
         return None
     ((subject, name),), (memory,) = said, known

@@ -20,9 +20,10 @@ from assistant.memory.attributes import OPPOSITE, attribute
 from assistant.memory.claims import Claim, Segment
 from assistant.memory.kin import KIN
 from assistant.memory.places import may_be_in
-from assistant.memory.slots import Row
+from assistant.memory.statements import column
 from assistant.memory.values import PLACES
-from assistant.types import Effect, Memory, NewMemory
+from assistant.memory.work import Work
+from assistant.types import Memory, NewMemory
 
 KINDS = frozenset({"fact", "preference", "note"})
 """What may state something: the other kinds are records of what was said or is to be done."""
@@ -47,59 +48,6 @@ class Fresh(msgspec.Struct, frozen=True):
     def plain(self) -> Fresh:
         """As it is, however often it is there."""
         return msgspec.structs.replace(self, once=self.once and self.row["kind"] != "note")
-
-
-class Indexing(msgspec.Struct, frozen=True):
-    """What the index must be told, once a transaction is durable."""
-
-    added: Sequence[Row] = ()
-    changed: Sequence[Row] = ()
-    removed: Sequence[int] = ()
-    reused: Sequence[tuple[int, bytes]] = ()
-
-    @property
-    def pending(self) -> bool:
-        """Whether a row may wait for its vector."""
-        return len(self.reused) < len(self.added)
-
-
-class Work(msgspec.Struct):
-    """What one transaction did, for the caller and for the index."""
-
-    told: list[Memory] = []
-    """What each text became, in order: a new row, or the one that said it already."""
-    stored: list[str] = []
-    closed: list[str] = []
-    known: list[str] = []
-    changed: list[str] = []
-    """Rows whose index entries are out of date."""
-    rewritten: list[str] = []
-    removed: list[int] = []
-    """Row numbers that are gone."""
-    reused: list[tuple[int, bytes]] = []
-    records: list[Row] = []
-    """Of those stored, the ones that need not be read again for the index."""
-
-    def index(self, db: Database) -> Indexing:
-        """What the index must be told."""
-        touched = dict.fromkeys(self.changed)
-        records = {row.id: row for row in self.records if row.id not in touched}
-        added = dict.fromkeys([*self.stored, *self.rewritten])
-        fresh = tables.index_rows(db, [one for one in added if one not in records])
-        return Indexing(
-            sorted([*records.values(), *fresh], key=lambda row: row.seq),
-            tables.index_rows(db, [one for one in touched if one not in added]),
-            tuple(self.removed),
-            tuple(self.reused),
-        )
-
-    def effect(self, db: Database) -> Effect:
-        """As callers see it."""
-
-        def rows_of(ids: Sequence[str]) -> tuple[Memory, ...]:
-            return tuple(tables.get(db, one) for one in dict.fromkeys(ids))
-
-        return Effect(rows_of(self.stored), rows_of(self.closed), rows_of(self.known))
 
 
 def fresh(new: NewMemory, moment: str) -> Fresh:
@@ -209,42 +157,11 @@ def contradicted(db: Database, read: Sequence[Segment]) -> bool:
     return False
 
 
-def live(db: Database, subject: str, name: str | None = None) -> list[Memory]:
-    """The memories that now say something of a subject, of one attribute or all; oldest first."""
-    return _of(db, subject, name, "m.valid_to IS NULL")
-
-
-def past(db: Database, subject: str, name: str) -> list[Memory]:
-    """The memories that said it and hold no longer, the latest first."""
-    found = _of(db, subject, name, "m.valid_to IS NOT NULL")
-    return sorted(found, key=lambda one: (one.valid_to or "", one.id), reverse=True)
-
-
-def claimed(db: Database, memory_id: str) -> list[tuple[str, str]]:
-    """Of whom a live memory says what: (subject, attribute)."""
-    sql = (
-        "SELECT DISTINCT c.subject, c.attribute FROM claims c JOIN memories m ON m.id = c.memory_id "
-        "WHERE m.id = ? AND m.valid_to IS NULL"
-    )
-    return [(subject, name) for subject, name in db.execute(sql, [memory_id])]
-
-
-def saying(db: Database, claim: Claim) -> list[Memory]:
-    """The live memories that claim this very thing."""
-    subject = subjects.find(db, claim.who)
-    if subject is None:
-        return []
-    sql = "SELECT memory_id FROM claims WHERE subject = ? AND attribute = ? AND key = ?"
-    ids = db.execute(sql, [subject, _column(claim), claim.key]).fetchall()
-    found = [tables.get(db, one) for (one,) in ids]
-    return [one for one in found if one.valid_to is None]
-
-
 def part(db: Database, memory_id: str, said: Sequence[Claim], model: str, work: Work) -> None:
     """Where a memory says more than these claims, put what else it says into a memory of its own."""
     if not said or not tables.exists(db, memory_id):
         return
-    keys = {(subjects.find(db, c.who) or "", _column(c), c.key) for c in said}
+    keys = {(subjects.find(db, c.who) or "", column(c), c.key) for c in said}
     old = tables.get(db, memory_id)
     falls, stays = _split(db, old, keys)
     if falls and stays:
@@ -291,7 +208,7 @@ def _assert(
         told = tables.get(db, other)
         if told.valid_from > moment and not claim.negated:
             # Told late of a time gone by: what is newer stays.
-            mine = {(subject, _column(claim), claim.key)}
+            mine = {(subject, column(claim), claim.key)}
             _close(db, memory_id, mine, told.valid_from, other, model, work)
             return
         successor = None if claim.negated else memory_id
@@ -310,7 +227,7 @@ def _note(db: Database, claim: Claim, memory_id: str) -> str | None:
         db.execute(
             "INSERT OR IGNORE INTO claims (memory_id, subject, attribute, value, key) "
             "VALUES (?, ?, ?, ?, ?)",
-            [memory_id, subject, _column(claim), claim.value, claim.key],
+            [memory_id, subject, column(claim), claim.value, claim.key],
         )
     return subject
 
@@ -378,7 +295,7 @@ def _split(db: Database, old: Memory, falling: set[_Key]) -> tuple[list[Segment]
     stays: list[Segment] = []
     keys = {(name, value) for _, name, value in falling}
     for segment in claims.read(old.text):
-        gone = segment.claims and all((_column(c), c.key) in keys for c in segment.claims)
+        gone = segment.claims and all((column(c), c.key) in keys for c in segment.claims)
         (falls if gone else stays).append(segment)
     return falls, stays
 
@@ -458,17 +375,3 @@ def _about(positive: Sequence[Claim]) -> dict[str, Any]:
         "subject": shown.pop() if len(shown) == 1 else None,
         "attribute": names.pop() if len(names) == 1 else None,
     }
-
-
-def _column(claim: Claim) -> str:
-    """The attribute as stored: a denial is a claim of its own, which the next assertion closes."""
-    return f"not {claim.attribute}" if claim.negated else claim.attribute
-
-
-def _of(db: Database, subject: str, name: str | None, holds: str) -> list[Memory]:
-    columns = ", ".join(f"m.{one}" for one in rows.FIELDS)
-    sql = (
-        f"SELECT DISTINCT {columns} FROM memories m JOIN claims c ON c.memory_id = m.id "  # noqa: S608
-        f"WHERE c.subject = ? AND (? IS NULL OR c.attribute = ?) AND {holds} ORDER BY m.seq"
-    )
-    return [rows.memory(row) for row in db.execute(sql, [subject, name, name])]

@@ -18,6 +18,7 @@ from assistant.memory import (
     facts,
     predicates,
     rows,
+    statements,
     subjects,
     tables,
     when,
@@ -32,6 +33,7 @@ from assistant.memory.pasted import only_states, own_words
 from assistant.memory.pronouns import names_another
 from assistant.memory.store import Memories
 from assistant.memory.words import words_in
+from assistant.memory.work import Work
 from assistant.types import Effect, Meant, Memory, NewMemory, now
 
 
@@ -71,8 +73,8 @@ class Knowledge:
         if not segments or not only_states(message, [segment for segment, _ in read]):
             return Effect()
 
-        def work(db: Database, model: str) -> facts.Work:
-            done = facts.Work()
+        def work(db: Database, model: str) -> Work:
+            done = Work()
             for segment in segments:
                 _take(db, segment, text, moment, episode, model, done)
             return done
@@ -111,8 +113,8 @@ class Knowledge:
         text = predicates.render(who.shown, said, me=who.me)
         segment = Segment(text, (Claim(who, name, value),))
 
-        def work(db: Database, model: str) -> facts.Work:
-            done = facts.Work()
+        def work(db: Database, model: str) -> Work:
+            done = Work()
             _take(db, segment, value, moment, episode, model, done)
             return done
 
@@ -137,8 +139,8 @@ class Knowledge:
         Of one that says more than the phrase, only that part goes.
         """
 
-        def split(db: Database, model: str) -> facts.Work:
-            done = facts.Work()
+        def split(db: Database, model: str) -> Work:
+            done = Work()
             read = claims.read(phrase, known=subjects.is_name(db))
             chosen = [c for s in read for c in s.claims]
             for memory_id in ids:
@@ -153,9 +155,9 @@ class Knowledge:
         """Take a change back: what was stored goes for good, what was closed holds again."""
         reopened: list[str] = []
 
-        def work(db: Database, model: str) -> facts.Work:
+        def work(db: Database, model: str) -> Work:
             reopened.extend(facts.reopen(db, closed))
-            return facts.Work(known=list(reopened), changed=list(reopened))
+            return Work(known=list(reopened), changed=list(reopened))
 
         effect = await self._effect(work)
         for memory_id in stored:
@@ -163,10 +165,10 @@ class Knowledge:
                 await self._memories.delete(memory_id)
         return effect
 
-    async def _effect(self, work: Callable[[Database, str], facts.Work]) -> Effect:
+    async def _effect(self, work: Callable[[Database, str], Work]) -> Effect:
         effects: list[Effect] = []
 
-        def run(db: Database, model: str) -> facts.Work:
+        def run(db: Database, model: str) -> Work:
             done = work(db, model)
             effects.append(done.effect(db))
             return done
@@ -190,7 +192,7 @@ def _take(
     moment: str,
     episode: str,
     model: str,
-    done: facts.Work,
+    done: Work,
 ) -> None:
     """Store what a segment asserts; of what it denies, only close."""
     claim = segment.claims[0]
@@ -246,7 +248,7 @@ def _of_one(db: Database, phrase: str) -> list[Memory]:
     who = claims.who(phrase)
     found: dict[str, Memory] = {}
     if who is not None and (subject := subjects.find(db, who)) is not None:
-        found = {one.id: one for one in reversed(facts.live(db, subject))}
+        found = {one.id: one for one in reversed(statements.live(db, subject))}
         names = subjects.other_names(db, phrase) if not who.me else frozenset()
         for name in names:
             found |= {one.id: one for one in tables.with_words(db, [name])}
@@ -271,10 +273,10 @@ def _past(db: Database, question: str, moment: datetime) -> list[Memory]:
     subject = subjects.find(db, asked.who)
     if subject is None:
         return []
-    gone = facts.past(db, subject, asked.attribute)
+    gone = statements.past(db, subject, asked.attribute)
     if not asked.before and not times:
         return gone
-    every = [*reversed(facts.live(db, subject, asked.attribute)), *gone]
+    every = [*reversed(statements.live(db, subject, asked.attribute)), *gone]
     if asked.before:
         than = [one for one in every if key(asked.before) in key(one.text)]
         return [one for one in gone if than and (one.valid_to or "") <= than[0].valid_from]
@@ -294,7 +296,7 @@ def _meant(db: Database, phrase: str) -> Meant:
     read = claims.read(phrase, known=subjects.is_name(db))
     stated = [c for segment in read for c in segment.claims]
     if stated:
-        said = tuple({m.id: m for claim in stated for m in facts.saying(db, claim)}.values())
+        said = tuple({m.id: m for claim in stated for m in statements.saying(db, claim)}.values())
         return Meant(sure=said) if _whole(phrase, read) else Meant(perhaps=said)
     asked, known = _named(db, phrase)
     if len(known) == 1 and not asked.past and _only(known[0], asked.attribute or ""):
@@ -311,7 +313,7 @@ def _named(db: Database, phrase: str) -> tuple[asking.Asked, list[Memory]]:
     subject = subjects.find(db, asked.who)
     if subject is None:
         return asked, []
-    return asked, (facts.past if asked.past else facts.live)(db, subject, asked.attribute)
+    return asked, (statements.past if asked.past else statements.live)(db, subject, asked.attribute)
 
 
 def _touched(db: Database, phrase: str) -> list[Memory]:
@@ -322,7 +324,7 @@ def _touched(db: Database, phrase: str) -> list[Memory]:
         for count in range(min(len(words), 8), 1, -1):
             first = " ".join(words[:count])
             stated = [c for s in claims.read(first, known=subjects.is_name(db)) for c in s.claims]
-            said = [one for claim in stated for one in facts.saying(db, claim)]
+            said = [one for claim in stated for one in statements.saying(db, claim)]
             if said := said or _named(db, first)[1]:
                 found += said
                 break

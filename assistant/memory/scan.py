@@ -37,7 +37,7 @@ class Signs:
 
     def __init__(self, capacity: int, dim: int) -> None:
         self._turns = _turns(dim)
-        self._bits = np.zeros((capacity, _bytes((1 + TURNS) * dim)), np.uint8)
+        self._bits = np.zeros((capacity, -(-(1 + TURNS) * dim // 8)), np.uint8)
 
     def grow(self, capacity: int) -> None:
         """Have room for so many slots."""
@@ -62,10 +62,6 @@ class Signs:
     def _views(self, vectors: Floats) -> NDArray[np.uint8]:
         views = (vectors, *(vectors @ turn for turn in self._turns))
         return np.packbits(np.concatenate(views, axis=1) > 0, axis=1)
-
-
-def _bytes(signs: int) -> int:
-    return (signs + 7) // 8
 
 
 @functools.cache

@@ -29,6 +29,7 @@ def signals(question: Question, candidates: Candidates, found: Found, near: floa
     meaning = _cosines(candidates.smooth, words, near)
     base = WORDS * words + MEANING * meaning
     before, after = _at(base, candidates.previous), _at(base, candidates.next)
+    named = members(candidates, found.named)
     asked_before = _at(candidates.asks.astype(np.float32), candidates.previous)
     columns = (
         words,
@@ -37,8 +38,9 @@ def signals(question: Question, candidates: Candidates, found: Found, near: floa
         before,
         after,
         before * asked_before,
-        _who(candidates, found),
-        members(candidates, found.named).astype(np.float32),
+        # Who is asked about speaks, or is named in a row that nobody in particular said.
+        (candidates.by_asked | candidates.by_nobody & named).astype(np.float32),
+        named.astype(np.float32),
         _when(question, candidates),
         candidates.asks.astype(np.float32),
         _long(candidates),
@@ -101,12 +103,6 @@ def _cosines(cosines: Floats, words: Floats, near: float) -> Floats:
     top = max(float(np.nan_to_num(cosines).max(initial=0.0)), near, 1e-6)
     scaled: Floats = np.clip(cosines / top, 0.0, 1.0)
     return np.where(np.isnan(scaled), words, scaled).astype(np.float32, copy=False)
-
-
-def _who(candidates: Candidates, found: Found) -> Floats:
-    """1 where a person asked about speaks, or is named in a row that nobody in particular said."""
-    named = candidates.by_nobody & members(candidates, found.named)
-    return (candidates.by_asked | named).astype(np.float32)
 
 
 def members(candidates: Candidates, seqs: Slots) -> Mask:

@@ -24,6 +24,7 @@ from assistant.memory.scan import Floats
 from assistant.memory.slots import Filter
 from assistant.memory.tombstones import Tombstone, Tombstones
 from assistant.memory.traces import Traces
+from assistant.memory.work import Indexing, Work
 from assistant.memory.writer import Writer
 from assistant.types import Kind, Memory, MemoryCount, NewMemory, Recalled, now
 
@@ -98,19 +99,19 @@ class Memories:
 
     async def told(
         self, fresh: Sequence[facts.Fresh], given: Mapping[bytes, bytes] | None = None
-    ) -> facts.Work:
+    ) -> Work:
         """Store these with all that follows from them, in one transaction.
 
         `given` are vectors that are known already, float16, by the hash of their text.
         """
         if not fresh:
-            return facts.Work()
+            return Work()
         # Records that came together may well be the same; one alone that is known was said again.
         single = len(fresh) == 1
         items = [one if one.segments or single else one.plain() for one in fresh]
         asked = self._embedder.model
 
-        def work(db: Database, model: str) -> facts.Work:
+        def work(db: Database, model: str) -> Work:
             # Another model may take over before it is our turn.
             return facts.store(db, items, model, given if given and model == asked else {})
 
@@ -120,10 +121,10 @@ class Memories:
         """What `work` finds in the database, off the event loop."""
         return await self._readers.run(work)
 
-    async def change(self, work: Callable[[Database, str], facts.Work]) -> facts.Work:
+    async def change(self, work: Callable[[Database, str], Work]) -> Work:
         """Run a change of facts in one transaction, then tell the index."""
 
-        def run(db: Database) -> tuple[facts.Work, facts.Indexing]:
+        def run(db: Database) -> tuple[Work, Indexing]:
             done = work(db, self._embedder.model)
             return done, done.index(db)
 
@@ -157,12 +158,12 @@ class Memories:
             rows.clean_text(text)
         moment = self._clock()
 
-        def work(db: Database, model: str) -> facts.Work:
+        def work(db: Database, model: str) -> Work:
             old = tables.get_live(db, memory_id)
             if text is None or text == old.text:
                 if changes:
                     tables.update(db, memory_id, changes)
-                return facts.Work(told=[tables.get(db, memory_id)], changed=[memory_id])
+                return Work(told=[tables.get(db, memory_id)], changed=[memory_id])
             return facts.supersede(db, old, text, changes, moment, model)
 
         return (await self.change(work)).told[0]
@@ -224,7 +225,7 @@ class Memories:
                 await self._traces.wipe()
         return erased
 
-    def _learn(self, done: facts.Indexing) -> None:
+    def _learn(self, done: Indexing) -> None:
         self.finder.index.remove(done.removed)
         if done.removed:
             self.finder.postings.forget()

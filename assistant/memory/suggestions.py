@@ -10,13 +10,14 @@ import msgspec
 from sqlite_utils import Database
 
 from assistant.errors import SuggestionNotFound
-from assistant.memory import claims, facts, offered, rows, subjects
+from assistant.memory import claims, facts, offered, rows, statements, subjects
 from assistant.memory.attributes import attribute
 from assistant.memory.candidates import LEARNABLE, Candidate, check, denied, stated
 from assistant.memory.claims import Claim, Segment
 from assistant.memory.knowledge import meant_by, sayable
 from assistant.memory.pasted import only_states, own_words
 from assistant.memory.store import Memories
+from assistant.memory.work import Work
 from assistant.types import Effect, Learning, NewMemory, Suggestion, new_id, now
 
 _COLUMNS = "id, text, quote, claim, sensitivity, importance, turn_id, created_at"
@@ -61,8 +62,8 @@ class Suggestions:
         made: list[Suggestion] = []
         effects: list[Effect] = []
 
-        def work(db: Database, model: str) -> facts.Work:
-            done = facts.Work()
+        def work(db: Database, model: str) -> Work:
+            done = Work()
             if _turn_is_gone(db, turn_id):
                 effects.append(Effect())
                 return done
@@ -78,7 +79,7 @@ class Suggestions:
                 harmless = candidate.sensitivity == "normal"
                 if auto and harmless and (whole or not _changes(db, candidate)):
                     _keep(db, candidate, moment, turn_id, model, done)
-                elif known := facts.saying(db, candidate.claim):
+                elif known := statements.saying(db, candidate.claim):
                     facts.strengthen(db, known[0].id, turn_id, moment)
                     done.known.append(known[0].id)
                 elif self._withdrawn.get(_digest(candidate.claim), "") <= turn_id and (
@@ -115,10 +116,10 @@ class Suggestions:
         moment = self._clock()
         effects: list[Effect] = []
 
-        def work(db: Database, model: str) -> facts.Work:
+        def work(db: Database, model: str) -> Work:
             one, claim = _take(db, suggestion_id)
             kept = Candidate(claim, one.text, one.quote, one.sensitivity, one.importance)
-            done = facts.Work()
+            done = Work()
             _keep(db, kept, moment, one.turn_id, model, done)
             effects.append(done.effect(db))
             return done
@@ -130,11 +131,11 @@ class Suggestions:
         """Drop it, and do not offer it again. Raises SuggestionNotFound."""
         moment = self._clock()
 
-        def work(db: Database, model: str) -> facts.Work:
+        def work(db: Database, model: str) -> Work:
             _, claim = _take(db, suggestion_id)
             sql = "INSERT OR IGNORE INTO refusals (digest, created_at) VALUES (?, ?)"
             db.execute(sql, [_digest(claim), moment])
-            return facts.Work()
+            return Work()
 
         await self._memories.change(work)
 
@@ -152,10 +153,10 @@ class Suggestions:
     async def set_mode(self, device: str, mode: Learning) -> None:
         """Choose for a device."""
 
-        def work(db: Database, model: str) -> facts.Work:
+        def work(db: Database, model: str) -> Work:
             sql = "INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)"
             db.execute(sql, [f"learning:{device}", mode.encode()])
-            return facts.Work()
+            return Work()
 
         await self._memories.change(work)
 
@@ -168,9 +169,7 @@ def _changes(db: Database, one: Candidate) -> bool:
     return facts.contradicted(db, [Segment(one.text, (one.claim,))])
 
 
-def _keep(
-    db: Database, one: Candidate, moment: str, turn_id: str, model: str, done: facts.Work
-) -> None:
+def _keep(db: Database, one: Candidate, moment: str, turn_id: str, model: str, done: Work) -> None:
     if one.claim.negated:
         facts.end(db, [one.claim], moment, model, done)
         return

@@ -107,7 +107,6 @@ def search(
     """The best `limit` allowed rows with any of `words`, common words left out beyond the budget."""
     total = len(view)
     counted = {word: postings.count(db, word, total) for word in words}
-    counts = {word: count for word, (count, _) in counted.items()}
 
     def found(word: str, few: Slots | None = None) -> Slots:
         rows = postings.rows(db, word, view.newest) if few is None else few
@@ -115,11 +114,11 @@ def search(
 
     lists = []
     spent = 0
-    for word in sorted(words, key=counts.__getitem__):
-        if spent and spent + counts[word] > POSTINGS:
+    for word, (count, few) in sorted(counted.items(), key=lambda one: one[1][0]):
+        if spent and spent + count > POSTINGS:
             break
-        spent += counts[word]
-        lists.append(found(word, counted[word][1]))
+        spent += count
+        lists.append(found(word, few))
     rare_most = max(RARE_ROWS, total // 200)
     rare = [rows for rows in lists if len(rows) <= rare_most]
     named = [found(name) for name in names]

@@ -176,7 +176,7 @@ def test_signs_and_codes_find_what_exact_search_finds():
         assert len(near) == 1_000
         assert allowed[near].all()
         found = best(near, codes.cosines(query, near), 10)
-        assert (np.diff(exact[found]) <= 1e-5).all()
+        assert (np.diff(exact[found]) <= 1e-6).all()
         hits += len(set(np.argsort(-exact)[:10]) & set(found))
     assert hits / 400 > 0.95
     nothing = np.zeros(len(rows), bool)

@@ -138,8 +138,9 @@ def ordinary(sung, bird):
     made = json.loads(
         ask("POST", "/api/v1/devices", json={"name": bird("device"), "scopes": ["chat"]})
     )
-    # The secret may have a line of its own in it: only what stands before it is ours to cut off.
-    bird.known["a device's token"] = made["token"].split("_", 2)[2]
+    # The secret may have underscores of its own: only the prefix and the id are cut off.
+    secret = bird.known["a device's token"] = made["token"].split("_", 2)[2]
+    assert len(secret) > 40
     httpx.get(
         sung.daemon.url + "/api/v1/status", headers={"Authorization": f"Bearer {made['token']}"}
     )

@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 
 from assistant.config import LIMITS
-from assistant.memory import facts
 from assistant.memory.slots import Row
 from assistant.memory.tombstones import Tombstone
 from assistant.memory.transfer.records import Skipped
+from assistant.memory.work import Indexing
 
 
 class From(msgspec.Struct, frozen=True):
@@ -91,7 +91,7 @@ class Loaded(msgspec.Struct):
             "notes": self.notes,
         }
 
-    def learn(self, indexing: facts.Indexing) -> None:
+    def learn(self, indexing: Indexing) -> None:
         """Add what the index must be told."""
         self.changed += indexing.changed
         self.removed += indexing.removed

@@ -22,6 +22,7 @@ from assistant.memory.transfer.batch import Loaded as Loaded
 from assistant.memory.transfer.fields import short
 from assistant.memory.transfer.forgotten import Forgotten
 from assistant.memory.transfer.records import Chat, Note, Record, Skipped
+from assistant.memory.work import Work
 from assistant.types import NewMemory, stable_id
 
 
@@ -151,7 +152,7 @@ def _mine(
     except (EmptyText, InvalidInput) as exc:
         return done.skip(Skipped("note", note.place, exc.message))
     row = item.row | {"source_id": source} | ({} if versions else {"id": own})
-    work = facts.Work()
+    work = Work()
     kept = facts.store_one(db, msgspec.structs.replace(item, row=row), model, work)
     for old in versions:
         if old.valid_to is None:
